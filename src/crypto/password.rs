@@ -1,0 +1,34 @@
+//! Argon2id at OWASP's recommended cost (19 MiB, 2 passes, 1 lane).
+
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+
+use crate::crypto::CryptoError;
+use crate::crypto::random::Random;
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(19_456, 2, 1, None).expect("OWASP's parameters are valid");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// Hashes a password into PHC form. Takes tens of milliseconds and 19 MiB: call it where that is bounded.
+pub fn hash(password: &str, random: &mut Random) -> Result<String, CryptoError> {
+    let salt = random.bytes::<16>();
+    let hash = argon2().hash_password_with_salt(password.as_bytes(), &salt).map_err(|error| CryptoError(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+/// Whether the password fits the hash. A hash that cannot be read fits nothing, at the same cost.
+pub fn verify(password: &str, hash: &str) -> bool {
+    match argon2::password_hash::phc::PasswordHash::new(hash) {
+        Ok(parsed) => argon2().verify_password(password.as_bytes(), &parsed).is_ok(),
+        Err(_) => verify_nothing(password),
+    }
+}
+
+/// Does the work of `verify` for an account that does not exist, so that time tells nothing; always `false`.
+pub fn verify_nothing(password: &str) -> bool {
+    let mut out = [0; 32];
+    let _ = argon2().hash_password_into(password.as_bytes(), b"no such account.", &mut out);
+    false
+}

@@ -1,0 +1,32 @@
+//! Failure counters that make guessing slow.
+
+use async_trait::async_trait;
+
+use crate::model::time::{Span, Timestamp};
+use crate::store::Result;
+
+/// One rule: so many failures are free; each further one doubles the wait, up to `longest`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ThrottleRule {
+    pub free: u32,
+    pub first_wait: Span,
+    pub longest: Span,
+    /// Failures older than this are forgotten.
+    pub window: Span,
+}
+
+/// Whether an attempt may be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Allowed,
+    Wait { until: Timestamp },
+}
+
+#[async_trait]
+pub trait Throttle: Send + Sync {
+    /// Takes one attempt under each key in one atomic step, counting it as a failure until `succeeded` says otherwise; if
+    /// any key has to wait nothing is counted and the latest end is returned. Racing callers cannot exceed the rule.
+    async fn attempt(&self, keys: &[(String, ThrottleRule)], now: Timestamp) -> Result<Admission>;
+    /// Clears the counters of these keys.
+    async fn succeeded(&self, keys: &[String]) -> Result<()>;
+}
