@@ -66,10 +66,18 @@ pub fn decide(live: Option<&LiveSession>, need: &Need) -> Decision {
     Decision::SignIn
 }
 
-/// Everything that can truthfully be said of a proof, the strongest first. A password over TLS is also a password.
+/// What may honestly be said of a proof, the strongest class first.
+///
+/// A password that came over TLS, or never left the machine, is PasswordProtectedTransport and not Password, which by its
+/// definition goes over an unprotected channel. Everything may be called unspecified.
 pub fn honest_classes(method: AuthnMethod, protected_transport: bool) -> &'static [&'static str] {
     match (method, protected_transport) {
-        (AuthnMethod::Password, true) => &[class::PASSWORD_PROTECTED_TRANSPORT, class::PASSWORD, class::UNSPECIFIED],
+        (AuthnMethod::Password, true) => &[class::PASSWORD_PROTECTED_TRANSPORT, class::UNSPECIFIED],
         (AuthnMethod::Password, false) => &[class::PASSWORD, class::UNSPECIFIED],
     }
+}
+
+/// What a sign-in here could reach.
+pub fn reachable_classes(protected_transport: bool) -> &'static [&'static str] {
+    honest_classes(AuthnMethod::Password, protected_transport)
 }

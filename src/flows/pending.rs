@@ -11,10 +11,23 @@ use crate::store::pending::{PendingRequest, WaitingRequest};
 /// What an address names a waiting request by.
 pub type ResumeKey = Secret<String>;
 
-/// Parks a request. It goes on at `/login/resume?r=KEY`.
-pub async fn park(services: &Services, visitor: &Visitor, request: WaitingRequest, now: Timestamp) -> Result<ResumeKey, Fault> {
+/// The browser of a request that any browser may go on with: a cross-site post, which brings no cookies. The key alone names
+/// it then, and whoever has the key could as well have sent the request.
+pub const ANYONE: [u8; 32] = [0; 32];
+
+/// Parks a posted request, before any cookie is known. It goes on at `/login/resume?r=KEY`.
+pub async fn park_post(services: &Services, request: WaitingRequest, now: Timestamp) -> Result<ResumeKey, Fault> {
+    park(services, Digest::from_bytes(ANYONE), request, now).await
+}
+
+/// Parks a request that arrived at `arrived` for the visitor's browser.
+pub async fn park_since(services: &Services, visitor: &Visitor, request: WaitingRequest, arrived: Timestamp) -> Result<ResumeKey, Fault> {
+    park(services, visitor.browser, request, arrived).await
+}
+
+async fn park(services: &Services, browser: Digest, request: WaitingRequest, created: Timestamp) -> Result<ResumeKey, Fault> {
     let key = random::with_system(random::Random::bearer);
-    let pending = PendingRequest { browser: visitor.browser, created: now, expires: now + PENDING_FOR, request };
+    let pending = PendingRequest { browser, created, expires: created + PENDING_FOR, request };
     services.stores.pending.put(&key_digest(&key), &pending).await?;
     Ok(Secret::new(key))
 }
@@ -25,7 +38,9 @@ pub async fn find(services: &Services, visitor: &Visitor, key: &str, now: Timest
         return Ok(None);
     }
     let found = services.stores.pending.find(&key_digest(key), now).await?;
-    Ok(found.filter(|pending| digest::same(pending.browser.as_bytes(), visitor.browser.as_bytes())))
+    Ok(found.filter(|pending| {
+        *pending.browser.as_bytes() == ANYONE || digest::same(pending.browser.as_bytes(), visitor.browser.as_bytes())
+    }))
 }
 
 fn key_digest(key: &str) -> Digest {

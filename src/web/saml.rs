@@ -9,7 +9,6 @@ use serde::Deserialize;
 
 use crate::flows::saml_sso::{self, Incoming, Outcome};
 use crate::flows::{Visitor, metadata, pending};
-use crate::model::secret::Digest;
 use crate::store::pending::WaitingRequest;
 use crate::web::Web;
 use crate::web::error::WebError;
@@ -65,8 +64,7 @@ pub async fn post(web: Data<Web>, request: HttpRequest, body: Bytes) -> Result<H
         return refused(&web, &visitor, refusal).await;
     }
     // No browser cookie is set here: this answer would replace the one that other tabs rely on.
-    let anyone = Visitor { browser: Digest::from_bytes([0; 32]), ..visitor };
-    let key = pending::park(&web.services, &anyone, waiting, now).await.map_err(|f| WebError::from_fault(&web, &f))?;
+    let key = pending::park_post(&web.services, waiting, now).await.map_err(|f| WebError::from_fault(&web, &f))?;
     Ok(web.see_other(&format!("/login/resume?r={}", key.expose())).finish())
 }
 
@@ -113,8 +111,9 @@ fn render(web: &Web, browser: Option<&Browser>, outcome: Outcome) -> Result<Http
             with_browser(web, browser, &mut builder);
             web.page(builder, &page, form_action)
         }
-        Outcome::SignIn { key } => {
-            let mut builder = web.see_other(&format!("/login?r={}", key.expose()));
+        Outcome::SignIn { key, again } => {
+            let again = if again { "&again=1" } else { "" };
+            let mut builder = web.see_other(&format!("/login?r={}{again}", key.expose()));
             with_browser(web, browser, &mut builder);
             Ok(builder.finish())
         }
