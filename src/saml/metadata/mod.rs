@@ -1,1 +1,16 @@
-//! metadata.
+//! Metadata: reading that of apps (`import`, `sp`, `aggregate`, `lint`) and publishing our own (`idp`).
+
+mod about;
+pub mod aggregate;
+pub mod diff;
+pub mod endpoints;
+pub mod import;
+mod keys;
+pub mod lint;
+pub mod refusal;
+mod rules;
+mod shape;
+mod sniff;
+pub mod sp;
+mod text;
+pub mod validity;
