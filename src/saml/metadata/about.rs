@@ -53,8 +53,10 @@ fn logo(element: &Element) -> Option<Logo> {
 pub(super) fn read_entity_attributes(entity: &Element, role: &Element) -> Vec<(String, Vec<String>)> {
     let mut out: Vec<(String, Vec<String>)> = Vec::new();
     for extensions in [entity, role].into_iter().filter_map(|element| element.child(ns::MD, "Extensions")) {
-        for attribute in
-            extensions.children_named(ns::MDATTR, "EntityAttributes").flat_map(|group| group.children_named(ns::SAML, "Attribute")).take(MOST)
+        for attribute in extensions
+            .children_named(ns::MDATTR, "EntityAttributes")
+            .flat_map(|group| group.children_named(ns::SAML, "Attribute"))
+            .take(MOST)
         {
             let Some(name) = token_attribute(attribute, "Name") else { continue };
             let values = values(attribute);
@@ -144,7 +146,8 @@ pub(super) fn read_contacts(entity: &Element, role: &Element) -> Vec<Contact> {
         .filter_map(|person| {
             let names = [all(person, "GivenName"), all(person, "SurName")].concat();
             let names = if names.is_empty() { all(person, "Company") } else { names };
-            let emails = all(person, "EmailAddress").iter().map(|email| email.strip_prefix("mailto:").unwrap_or(email).to_owned()).collect();
+            let emails =
+                all(person, "EmailAddress").iter().map(|email| email.strip_prefix("mailto:").unwrap_or(email).to_owned()).collect();
             let contact = Contact {
                 kind: display(person.attribute("contactType").unwrap_or_default(), 40),
                 name: (!names.is_empty()).then(|| names.join(" ")),

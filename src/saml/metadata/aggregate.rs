@@ -36,9 +36,15 @@ pub struct Entities {
 }
 
 enum Source {
-    Stream { puller: Box<Puller<Box<dyn Read>>>, pending: Option<Element> },
+    Stream {
+        puller: Box<Puller<Box<dyn Read>>>,
+        pending: Option<Element>,
+    },
     /// A tree that was verified: for each open group what is still to come.
-    Tree { pending: Option<Element>, open: Vec<std::vec::IntoIter<Node>> },
+    Tree {
+        pending: Option<Element>,
+        open: Vec<std::vec::IntoIter<Node>>,
+    },
 }
 
 #[derive(Default, Clone)]
@@ -83,7 +89,13 @@ impl Entities {
     /// Starts on the root of a document that is held in memory, as after its signature was verified.
     pub fn from_root(root: Element) -> Result<Self, MetadataRefusal> {
         let single = sniff::check_root(&root)?;
-        Ok(Self { source: Source::Tree { pending: Some(root), open: Vec::new() }, groups: Vec::new(), single, done: false, signature: None })
+        Ok(Self {
+            source: Source::Tree { pending: Some(root), open: Vec::new() },
+            groups: Vec::new(),
+            single,
+            done: false,
+            signature: None,
+        })
     }
 
     /// Whether the root is an EntityDescriptor.

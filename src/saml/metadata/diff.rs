@@ -165,8 +165,10 @@ fn texts(sp: &SpMetadata) -> impl Iterator<Item = String> {
             ("OrganizationURL", &organization.urls),
         ]
     });
-    let localized =
-        ui.into_iter().chain(organization).flat_map(|(name, all)| all.iter().map(move |(language, text)| format!("{name} [{language}] {text}")));
+    let localized = ui
+        .into_iter()
+        .chain(organization)
+        .flat_map(|(name, all)| all.iter().map(move |(language, text)| format!("{name} [{language}] {text}")));
     let services = sp.attribute_services.iter().flat_map(|service| &service.names);
     let services = services.map(|(language, text)| format!("ServiceName [{language}] {text}"));
     // A data: logo is long; its beginning and length tell it from another.

@@ -79,7 +79,9 @@ fn location(element: &Element, attribute: &str) -> (String, Option<Unusable>) {
 /// Why an address is never sent anything.
 fn judge(location: &str) -> Option<Unusable> {
     // Browsers drop or encode these, so that what is registered and what is called would differ.
-    if location.len() > MOST_LOCATION || location.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '\\' | '<' | '>' | '"')) {
+    if location.len() > MOST_LOCATION
+        || location.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '\\' | '<' | '>' | '"'))
+    {
         return Some(Unusable::Scheme);
     }
     let Ok(url) = Url::parse(location) else { return Some(Unusable::Scheme) };

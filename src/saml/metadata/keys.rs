@@ -74,7 +74,9 @@ fn read_key_info(info: &Element) -> Result<(PublicKey, Option<CertificateFacts>)
         first = first.or_else(|| data.child(ns::DS, "X509Certificate"));
     }
     if let Some(element) = first {
-        match decode(&element.text()).and_then(|der| x509::read_der(&der).map_err(|_| "the X509Certificate is not a certificate".to_owned())) {
+        match decode(&element.text())
+            .and_then(|der| x509::read_der(&der).map_err(|_| "the X509Certificate is not a certificate".to_owned()))
+        {
             Ok(mut certificate) => {
                 certificate.facts.subject = display(&certificate.facts.subject, 400);
                 return Ok((certificate.key, Some(certificate.facts)));
@@ -108,7 +110,8 @@ fn key_value(value: &Element) -> Result<PublicKey, String> {
         let curve = ec.child(ns::DSIG11, "NamedCurve").and_then(|curve| curve.attribute("URI")).unwrap_or_default().trim();
         let Some(oid) = curve.strip_prefix("urn:oid:") else { return Err("the ECKeyValue names no curve".to_owned()) };
         let point = ec.child(ns::DSIG11, "PublicKey").ok_or("the ECKeyValue has no PublicKey")?;
-        return PublicKey::from_ec_point(oid, &decode(&point.text())?).map_err(|_| "the ECKeyValue is not a key of a supported curve".to_owned());
+        return PublicKey::from_ec_point(oid, &decode(&point.text())?)
+            .map_err(|_| "the ECKeyValue is not a key of a supported curve".to_owned());
     }
     Err("the KeyValue is neither RSA nor EC".to_owned())
 }
@@ -185,7 +188,9 @@ mod tests {
         let rsa = "<ds:RSAKeyValue><ds:Modulus>3RP5bEbYpTGpZAcx9Jj8WnwWO9V1qOpYw0pW2Gfrnq6l9BCuZL5lD1F2Xy0EFD0xq3s1bU1fP2r7H1pZpG0YnzWQ5m3nq2a3b1tKq3uUqgXbYc5p1d3qKq9v6q2mJvD8f1aQ0k9Xo3uJ0gQ5c7w2mKfYp3nWq1h5s8zV4x6t2Qs=</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue>";
         // The base point of P-256 (FIPS 186-4 D.1.2.3).
         let point = "BGsX0fLhLEJH+Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT+NC4v4af5uO5+tKfA+eFivOM1drMV7Oy7ZAaDe/UfU=";
-        let ec = format!("<d11:ECKeyValue><d11:NamedCurve URI='urn:oid:1.2.840.10045.3.1.7'/><d11:PublicKey>{point}</d11:PublicKey></d11:ECKeyValue>");
+        let ec = format!(
+            "<d11:ECKeyValue><d11:NamedCurve URI='urn:oid:1.2.840.10045.3.1.7'/><d11:PublicKey>{point}</d11:PublicKey></d11:ECKeyValue>"
+        );
         let (keys, findings) = read(&format!(
             "<md:KeyDescriptor use='signing'><ds:KeyInfo><ds:KeyValue>{rsa}</ds:KeyValue></ds:KeyInfo></md:KeyDescriptor>
              <md:KeyDescriptor use='encryption'><ds:KeyInfo><ds:KeyValue>{ec}</ds:KeyValue></ds:KeyInfo></md:KeyDescriptor>"

@@ -34,7 +34,9 @@ fn entity(sp: &SpMetadata, now: Timestamp, findings: &mut Vec<Finding>) {
         && until <= now + DOCUMENT_SOON
     {
         let value = format!("valid until {}", day_in_words(until));
-        findings.push(rules::VALID_UNTIL_SOON.about(&value, "Import by URL, so that it is refreshed; or ask for a document without validUntil."));
+        findings.push(
+            rules::VALID_UNTIL_SOON.about(&value, "Import by URL, so that it is refreshed; or ask for a document without validUntil."),
+        );
     }
 }
 
@@ -46,17 +48,21 @@ fn keys(sp: &SpMetadata, now: Timestamp, findings: &mut Vec<Finding>) {
         }
         if key.algorithm.is_weak() {
             let value = format!("{}, {}", key.algorithm, name(key));
-            let remedy = "Ask the app's owner for a stronger key. Until then what it signs is refused, unless saml.allow_weak_keys is set for it.";
+            let remedy =
+                "Ask the app's owner for a stronger key. Until then what it signs is refused, unless saml.allow_weak_keys is set for it.";
             findings.push(rules::WEAK_KEY.about(&value, remedy));
         }
         let Some(certificate) = &key.certificate else { continue };
         let facts = |date| format!("{}, {date}", name(key));
         if certificate.not_after <= now {
             let value = facts(format!("expired on {}", day_in_words(certificate.not_after)));
-            findings.push(rules::CERT_EXPIRED.about(&value, "Nothing breaks here. Tell the app's owner, whose own software may refuse it."));
+            findings
+                .push(rules::CERT_EXPIRED.about(&value, "Nothing breaks here. Tell the app's owner, whose own software may refuse it."));
         } else if certificate.not_after <= now + SOON {
             let value = facts(format!("expires on {}", day_in_words(certificate.not_after)));
-            findings.push(rules::CERT_EXPIRES_SOON.about(&value, "Ask the app's owner when the next key comes; both can be published together."));
+            findings.push(
+                rules::CERT_EXPIRES_SOON.about(&value, "Ask the app's owner when the next key comes; both can be published together."),
+            );
         } else if certificate.not_before > now {
             let value = facts(format!("valid from {}", day_in_words(certificate.not_before)));
             findings.push(rules::CERT_NOT_YET_VALID.about(&value, "Nothing to do if this is the next key of a rollover."));
@@ -80,8 +86,7 @@ fn name(key: &SpKey) -> String {
 }
 
 fn algorithms(sp: &SpMetadata, findings: &mut Vec<Finding>) {
-    const SIGNED: &[&str] =
-        &[alg::RSA_SHA256, alg::RSA_SHA384, alg::RSA_SHA512, alg::ECDSA_SHA256, alg::ECDSA_SHA384, alg::ECDSA_SHA512];
+    const SIGNED: &[&str] = &[alg::RSA_SHA256, alg::RSA_SHA384, alg::RSA_SHA512, alg::ECDSA_SHA256, alg::ECDSA_SHA384, alg::ECDSA_SHA512];
     if !sp.signing_methods.is_empty() && !sp.signing_methods.iter().any(|method| SIGNED.contains(&method.as_str())) {
         let remedy = "Answers are signed with RSA-SHA256 all the same. Ask the app's owner for RSA or ECDSA with SHA-256 or stronger.";
         findings.push(rules::SIGNING_METHODS.about(&sp.signing_methods.join(" "), remedy));
@@ -91,7 +96,8 @@ fn algorithms(sp: &SpMetadata, findings: &mut Vec<Finding>) {
         let methods: Vec<&str> =
             sp.encryption_keys().flat_map(|key| &key.encryption_methods).map(|method| method.algorithm.as_str()).collect();
         let value = if methods.is_empty() { "no RSA key".to_owned() } else { methods.join(" ") };
-        let remedy = "Assertions go unencrypted. Ask the app's owner for an RSA key with AES-GCM and RSA-OAEP; AES-CBC alone needs saml.allow_cbc.";
+        let remedy =
+            "Assertions go unencrypted. Ask the app's owner for an RSA key with AES-GCM and RSA-OAEP; AES-CBC alone needs saml.allow_cbc.";
         findings.push(rules::ENCRYPTION_METHODS.about(&value, remedy));
     }
 }
@@ -100,7 +106,9 @@ fn algorithms(sp: &SpMetadata, findings: &mut Vec<Finding>) {
 fn can_encrypt(key: &SpKey) -> bool {
     const CIPHERS: &[&str] = &[alg::AES128_GCM, alg::AES256_GCM];
     const TRANSPORTS: &[&str] = &[alg::RSA_OAEP_MGF1P, alg::RSA_OAEP];
-    let is_cipher = |method: &&EncryptionMethod| method.algorithm.contains("aes") && !method.algorithm.contains("kw-") || method.algorithm.contains("tripledes-cbc");
+    let is_cipher = |method: &&EncryptionMethod| {
+        method.algorithm.contains("aes") && !method.algorithm.contains("kw-") || method.algorithm.contains("tripledes-cbc")
+    };
     let is_transport = |method: &&EncryptionMethod| method.algorithm.contains("rsa-");
     let declared = |of: &dyn Fn(&&EncryptionMethod) -> bool, known: &[&str]| {
         let mut all = key.encryption_methods.iter().filter(of).peekable();
@@ -128,7 +136,8 @@ fn consumers(sp: &SpMetadata, allow_http: bool, findings: &mut Vec<Finding>) {
     if let Some(value) = list(Unusable::Scheme) {
         findings.push(rules::ENDPOINT_SCHEME.about(&value, "They are left out. Ask the app's owner for absolute https addresses."));
     }
-    let other: Vec<String> = sp.acs.iter().filter(|acs| acs.unusable == Some(Unusable::Binding)).map(|acs| acs.binding.uri().to_owned()).collect();
+    let other: Vec<String> =
+        sp.acs.iter().filter(|acs| acs.unusable == Some(Unusable::Binding)).map(|acs| acs.binding.uri().to_owned()).collect();
     if let Some(value) = summary(&other) {
         findings.push(rules::ENDPOINT_BINDING.about(&value, "Nothing to do: endpoints of other protocols are left out."));
     }
@@ -141,7 +150,10 @@ fn consumers(sp: &SpMetadata, allow_http: bool, findings: &mut Vec<Finding>) {
 
     let usable: Vec<_> = usable_acs(sp, allow_http).collect();
     if let Some(acs) = usable.iter().find(|acs| acs.index.is_none()) {
-        findings.push(rules::ACS_INDEX_MISSING.about(&acs.location, "Requests can still name the address itself. Ask the app's owner to add index=\"0\"."));
+        findings.push(
+            rules::ACS_INDEX_MISSING
+                .about(&acs.location, "Requests can still name the address itself. Ask the app's owner to add index=\"0\"."),
+        );
     }
     // An index stands for one endpoint of the whole role, usable or not.
     if let Some(index) = first_twice(sp.acs.iter().filter_map(|acs| acs.index)) {
@@ -149,10 +161,14 @@ fn consumers(sp: &SpMetadata, allow_http: bool, findings: &mut Vec<Finding>) {
     }
     if sp.acs.iter().filter(|acs| acs.is_default == Some(true)).count() > 1 {
         let of: Vec<String> = sp.acs.iter().filter(|acs| acs.is_default == Some(true)).map(|acs| acs.location.clone()).collect();
-        findings.push(rules::ACS_DEFAULTS.about(&summary(&of).unwrap_or_default(), "The first one counts. Ask the app's owner which is meant."));
+        findings.push(
+            rules::ACS_DEFAULTS.about(&summary(&of).unwrap_or_default(), "The first one counts. Ask the app's owner which is meant."),
+        );
     }
     if let Some(index) = first_twice(sp.attribute_services.iter().filter_map(|service| service.index)) {
-        findings.push(rules::ATTRIBUTE_INDEX_TWICE.about(&format!("index {index}"), "The first one counts. Ask the app's owner to number them."));
+        findings.push(
+            rules::ATTRIBUTE_INDEX_TWICE.about(&format!("index {index}"), "The first one counts. Ask the app's owner to number them."),
+        );
     }
     if !sp.slo.iter().any(|slo| is_usable(slo.unusable, allow_http)) {
         let value = if sp.slo.is_empty() { "no SingleLogoutService" } else { "no usable SingleLogoutService" };
@@ -162,10 +178,15 @@ fn consumers(sp: &SpMetadata, allow_http: bool, findings: &mut Vec<Finding>) {
 
 fn for_people(sp: &SpMetadata, findings: &mut Vec<Finding>) {
     if sp.ui.display_names.is_empty() {
-        findings.push(rules::NO_DISPLAY_NAME.about(sp.entity_id.as_str(), "Give the app a name with --name, or ask its owner to add mdui:UIInfo."));
+        findings.push(
+            rules::NO_DISPLAY_NAME.about(sp.entity_id.as_str(), "Give the app a name with --name, or ask its owner to add mdui:UIInfo."),
+        );
     }
     if sp.name_id_formats.is_empty() {
-        findings.push(rules::NO_NAME_ID_FORMAT.about("no NameIDFormat", "A persistent identifier is sent unless the request or saml.nameid.format says otherwise."));
+        findings.push(
+            rules::NO_NAME_ID_FORMAT
+                .about("no NameIDFormat", "A persistent identifier is sent unless the request or saml.nameid.format says otherwise."),
+        );
     }
 }
 

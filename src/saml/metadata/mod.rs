@@ -8,9 +8,15 @@ pub mod import;
 mod keys;
 pub mod lint;
 pub mod refusal;
-mod rules;
+pub mod rules;
 mod shape;
+mod signed;
 mod sniff;
 pub mod sp;
 mod text;
 pub mod validity;
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod tests;

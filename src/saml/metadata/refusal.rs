@@ -77,9 +77,10 @@ impl From<XmlError> for MetadataRefusal {
                 format!("Line {line}: the document has more than {most} {what}."),
                 "Import the one app that you need instead, or split the document.",
             ),
-            XmlError::Encoding(what) => {
-                (format!("The characters cannot be read: {}.", shorten(what)), "Save the document as UTF-8, with the XML declaration to match.")
-            }
+            XmlError::Encoding(what) => (
+                format!("The characters cannot be read: {}.", shorten(what)),
+                "Save the document as UTF-8, with the XML declaration to match.",
+            ),
             XmlError::Io(what) => (format!("The document could not be read to its end: {}.", shorten(what)), "Try again."),
         };
         Self::new(code, rule, detail, remedy)

@@ -27,7 +27,9 @@ pub(super) fn judge(entity: &Element, role: &Element, findings: &mut Vec<Finding
         let Some(rank) = ROLE_ORDER.iter().position(|name| *name == child.local) else { continue };
         if rank < reached {
             let value = format!("{} on line {} stands after {}", child.local, child.line, ROLE_ORDER.get(reached).unwrap_or(&""));
-            findings.push(rules::ELEMENT_ORDER.about(&value, "Nothing to do here: the order does not matter to us, but other readers refuse it."));
+            findings.push(
+                rules::ELEMENT_ORDER.about(&value, "Nothing to do here: the order does not matter to us, but other readers refuse it."),
+            );
             break;
         }
         reached = rank;
@@ -52,9 +54,8 @@ pub(super) fn judge(entity: &Element, role: &Element, findings: &mut Vec<Finding
 
 /// The namespace that was probably meant.
 fn almost_known(uri: &str) -> Option<&'static str> {
-    const KNOWN: &[&str] = &[
-        ns::SAML, ns::SAMLP, ns::MD, ns::DS, ns::DSIG11, ns::XENC, ns::XENC11, ns::MDUI, ns::MDATTR, ns::MDRPI, ns::ALG, ns::SHIBMD,
-    ];
+    const KNOWN: &[&str] =
+        &[ns::SAML, ns::SAMLP, ns::MD, ns::DS, ns::DSIG11, ns::XENC, ns::XENC11, ns::MDUI, ns::MDATTR, ns::MDRPI, ns::ALG, ns::SHIBMD];
     let bare = |uri: &str| -> String {
         let uri = uri.trim().to_ascii_lowercase();
         let uri = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://")).unwrap_or(&uri);

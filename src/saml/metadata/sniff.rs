@@ -7,7 +7,8 @@ use crate::saml::names::ns;
 use crate::saml::xml::reader::XmlError;
 use crate::saml::xml::tree::Element;
 
-pub(super) const EXPORT: &str = "Export the SAML metadata from the app again; it is an XML document whose first element is EntityDescriptor.";
+pub(super) const EXPORT: &str =
+    "Export the SAML metadata from the app again; it is an XML document whose first element is EntityDescriptor.";
 
 /// The first bytes of a stream, and the rest of it.
 pub(super) fn head<R: Read>(mut source: R) -> Result<(Vec<u8>, R), MetadataRefusal> {
@@ -99,7 +100,9 @@ pub(super) fn check_root(root: &Element) -> Result<bool, MetadataRefusal> {
     }
     if matches!(root.local.as_str(), "EntityDescriptor" | "EntitiesDescriptor") {
         let (detail, seen) = match root.namespace.as_deref() {
-            None => (format!("{name} is in no namespace, so it is not SAML metadata although it looks like it."), "no namespace".to_owned()),
+            None => {
+                (format!("{name} is in no namespace, so it is not SAML metadata although it looks like it."), "no namespace".to_owned())
+            }
             Some(other) => {
                 let other = shorten(other);
                 (format!("{name} is in the namespace \"{other}\", not in that of SAML 2.0 metadata."), other)
@@ -110,7 +113,8 @@ pub(super) fn check_root(root: &Element) -> Result<bool, MetadataRefusal> {
         refusal.check = refusal.check.allowed([ns::MD.to_owned()]);
         return Err(refusal);
     }
-    let mut refusal = MetadataRefusal::not_metadata(format!("The first element is {name}; SAML metadata begins with EntityDescriptor."), EXPORT);
+    let mut refusal =
+        MetadataRefusal::not_metadata(format!("The first element is {name}; SAML metadata begins with EntityDescriptor."), EXPORT);
     refusal.check = refusal.check.seen(name).allowed(["EntityDescriptor".to_owned(), "EntitiesDescriptor".to_owned()]);
     Err(refusal)
 }

@@ -92,7 +92,10 @@ fn choose_role<'a>(entity: &'a Element, entity_id: &EntityId, findings: &mut Vec
                 "You may have downloaded our kind of file from another product. Get the service provider (SP) metadata of the app.",
             )
         } else {
-            ("This describes neither an app nor an identity provider: it has no SPSSODescriptor.", "Get the service provider (SP) metadata of the app.")
+            (
+                "This describes neither an app nor an identity provider: it has no SPSSODescriptor.",
+                "Get the service provider (SP) metadata of the app.",
+            )
         };
         return Err(MetadataRefusal::new("no-sp-role", &spec::METADATA_SP_ROLE, detail, remedy).seen(entity_id.as_str()));
     }
@@ -127,7 +130,8 @@ fn choose_role<'a>(entity: &'a Element, entity_id: &EntityId, findings: &mut Vec
     };
     if roles.len() > 1 {
         let value = format!("{} SPSSODescriptors, {count} of them for SAML 2.0; the one on line {} counts", roles.len(), chosen.line);
-        let mut finding = rules::SEVERAL_SP_ROLES.about(&value, "Nothing to do if that is the right one; else import a document without the others.");
+        let mut finding =
+            rules::SEVERAL_SP_ROLES.about(&value, "Nothing to do if that is the right one; else import a document without the others.");
         if count == 1 {
             finding.severity = crate::model::sp::Severity::Info;
         }
@@ -157,7 +161,9 @@ fn check_validity(
     findings: &mut Vec<Finding>,
 ) -> Result<(), MetadataRefusal> {
     for value in &validity.odd {
-        findings.push(rules::VALID_UNTIL_LEXICAL.about(value, "Ask the app's owner to write it in UTC with a Z at the end, or to leave it out."));
+        findings.push(
+            rules::VALID_UNTIL_LEXICAL.about(value, "Ask the app's owner to write it in UTC with a Z at the end, or to leave it out."),
+        );
     }
     let Some(until) = validity.valid_until.filter(|until| *until <= options.now) else { return Ok(()) };
     if options.accept_expired {

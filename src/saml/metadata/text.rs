@@ -69,10 +69,7 @@ pub(super) fn localized(parent: &Element, namespace: &str, local: &str, most: us
 
 /// Localized addresses: only http and https ones.
 pub(super) fn localized_urls(parent: &Element, namespace: &str, local: &str) -> Vec<(String, String)> {
-    parent
-        .children_named(namespace, local)
-        .filter_map(|element| web_address(&element.text()).map(|url| (language(element), url)))
-        .collect()
+    parent.children_named(namespace, local).filter_map(|element| web_address(&element.text()).map(|url| (language(element), url))).collect()
 }
 
 /// An absolute http or https address, as written.
