@@ -50,4 +50,14 @@ rules! {
     SIGN_POSSIBLE = "sign.possible", "Core", "5", "We hold a key for the algorithm that the app wants.";
     SESSION_LIVE = "session.live", "our rule", "", "The session still lives when the assertion is issued.";
     REQUEST_KEPT = "request.kept", "our rule", "", "An interrupted request is still there and belongs to this browser.";
+    METADATA_WELL_FORMED = "metadata.well_formed", "our rule", "", "Metadata is well-formed XML within our bounds, without processing instructions.";
+    METADATA_DOCTYPE = "metadata.doctype", "our rule", "", "Metadata has no document type declaration (DOCTYPE).";
+    METADATA_ROOT = "metadata.root", "Metadata", "2.3", "The document is an EntityDescriptor, or an EntitiesDescriptor that holds some, in the SAML 2.0 metadata namespace.";
+    METADATA_ENTITY_ID = "metadata.entity_id", "Metadata", "2.3.2", "Each entity has an entityID.";
+    METADATA_ENTITY_CHOSEN = "metadata.entity_chosen", "our rule", "", "The entity that was asked for stands in the document.";
+    METADATA_SP_ROLE = "metadata.sp_role", "Metadata", "2.4.4", "An app's metadata has an SPSSODescriptor.";
+    METADATA_SAML2 = "metadata.saml2", "Metadata", "2.4.1", "The role's protocolSupportEnumeration names SAML 2.0.";
+    METADATA_ACS = "metadata.acs", "Metadata", "2.4.4", "The role has an AssertionConsumerService with a SAML 2.0 response binding, on https or on a loopback host.";
+    METADATA_VALID_UNTIL = "metadata.valid_until", "Metadata", "2.3.2", "Metadata is not used after its validUntil.";
+    METADATA_SIGNATURE = "metadata.signature", "Metadata", "3.1", "Where a signer is pinned, the document as a whole is signed by it.";
 }
