@@ -16,8 +16,9 @@ use crate::model::event::{Change, Event};
 use crate::model::id::{AppId, EntityId};
 use crate::model::sp::{Finding, Severity};
 use crate::model::time::Timestamp;
-use crate::registry::RegisteredSp;
-use crate::registry::release::ReleasePlan;
+use crate::outbound::Request;
+use crate::registry::registered::RegisteredSp;
+use crate::registry::release::plan::ReleasePlan;
 use crate::saml::metadata::diff;
 use crate::saml::metadata::import::{Import, ImportOptions, ImportedEntity, import};
 use crate::saml::metadata::refusal::MetadataRefusal;
@@ -25,7 +26,7 @@ use crate::saml::xml::reader::Limits;
 use crate::store::users::{Inserted, Updated};
 
 /// Bytes of metadata that are taken from a URL for one app; a federation's feed may have more.
-const FETCHED_AT_MOST: u64 = 128 << 20;
+const FETCHED_AT_MOST: usize = 128 << 20;
 
 /// An app as JSON.
 pub fn to_json(sp: &RegisteredSp) -> Value {
@@ -95,13 +96,17 @@ struct Fetched {
     source: AppSource,
 }
 
+fn fetching(url: &str, allow_http: bool) -> Request<'_> {
+    Request { url, max_bytes: FETCHED_AT_MOST, accept: "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.8", allow_http }
+}
+
 async fn fetch(services: &Services, input: AppInput, signer: Option<&str>, allow_http: bool) -> Result<Fetched, Reply> {
     match input {
         AppInput::Document { base64, origin } => match STANDARD.decode(base64) {
             Ok(bytes) => Ok(Fetched { bytes, source: AppSource::Upload }),
             Err(_) => Err(Reply::failed(422, format!("{origin} did not arrive whole"), "send it again")),
         },
-        AppInput::Url(url) => match services.outbound.fetch(&url, FETCHED_AT_MOST, allow_http).await {
+        AppInput::Url(url) => match services.outbound.fetch(fetching(&url, allow_http)).await {
             Ok(fetched) => Ok(Fetched { bytes: fetched.bytes, source: AppSource::Url { url, signer: signer.map(str::to_owned) } }),
             Err(error) => Err(Reply::failed(422, error.to_string(), error.remedy())),
         },
@@ -279,8 +284,7 @@ fn reply_with(services: &Services, id: &AppId, result: &str, changes: &[Change],
 }
 
 fn check_release(services: &Services, app: &App, metadata: &crate::model::sp::SpMetadata) -> Result<(), Reply> {
-    let scope = app.saml.scope.as_deref().unwrap_or(&services.facts.host);
-    ReleasePlan::compile(&app.release, metadata, scope).map(|_| ()).map_err(|error| Reply::failed(422, error.to_string(), error.remedy()))
+    ReleasePlan::compile(app, metadata, &services.facts.host).map(|_| ()).map_err(|error| Reply::failed(422, error.to_string(), error.remedy()))
 }
 
 /// What people call it: its own display name, else the host of its entity ID or first ACS.

@@ -23,7 +23,7 @@ pub mod users;
 pub mod api_keys;
 pub mod explain;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::audit::traces::TraceLog;
 use crate::audit::{AuditLog, Context};
@@ -31,15 +31,20 @@ use crate::authn::password::Passwords;
 use crate::crypto::CryptoError;
 use crate::directory::Directory;
 use crate::keys::KeyRing;
+use crate::keys::ring::{KeyFamily, Ring};
 use crate::model::check::{Refusal, TraceOutcome, TraceRecord};
 use crate::model::id::Reference;
 use crate::model::secret::Digest;
 use crate::model::time::{Span, Timestamp};
 use crate::outbound::Outbound;
-use crate::registry::Registry;
+use crate::registry::name_id::NameIdIssuer;
+use crate::registry::registered::Registry;
+use crate::registry::subject_ids::SubjectIds;
 use crate::saml::profiles::authn_context::ContextTable;
 use crate::saml::profiles::respond::Idp;
 use crate::saml::profiles::service_provider::SigningKeys;
+use crate::saml::xml::signature::SignatureAlgorithm;
+use crate::saml::xml::signature::sign::SigningKey;
 use crate::session::cookie::SessionCookie;
 use crate::session::{ClientFacts, LiveSession, SessionService};
 use crate::store::{StoreError, Stores};
@@ -55,12 +60,24 @@ pub struct Services {
     pub passwords: Passwords,
     pub directory: Directory,
     pub registry: Registry,
+    pub name_ids: NameIdIssuer,
+    pub subject_ids: SubjectIds,
     pub keys: Arc<KeyRing>,
     pub audit: AuditLog,
     pub traces: TraceLog,
     pub outbound: Outbound,
+    /// Our metadata as it was last made.
+    pub published: metadata::Published,
+    /// The active keys, ready to sign.
+    pub signers: Signers,
     /// The system's clock; a flow reads it once.
     pub clock: fn() -> Timestamp,
+}
+
+/// The active keys with every algorithm that they sign by; made anew when the ring changes.
+#[derive(Default)]
+pub struct Signers {
+    current: RwLock<Option<(Arc<Ring>, Arc<SigningKeys>)>>,
 }
 
 /// What the configuration says of us, for flows.
@@ -118,6 +135,35 @@ impl Visitor {
 }
 
 impl Services {
+    /// The keys that sign answers now.
+    pub fn signing_keys(&self) -> Arc<SigningKeys> {
+        let ring = self.keys.current();
+        if let Some((made_of, keys)) = &*self.signers.current.read().unwrap_or_else(PoisonError::into_inner)
+            && Arc::ptr_eq(made_of, &ring)
+        {
+            return Arc::clone(keys);
+        }
+        let mut ready = Vec::new();
+        for family in [KeyFamily::Rsa, KeyFamily::Ec] {
+            let Some(key) = ring.active(family) else { continue };
+            let Some(private) = &key.private else { continue };
+            for algorithm in SignatureAlgorithm::ALL.into_iter().filter(|algorithm| signs(*algorithm) && algorithm.fits(private.algorithm())) {
+                match SigningKey::new(private.clone(), algorithm, key.certificate.der.clone()) {
+                    Ok(key) => ready.push(key),
+                    Err(error) => tracing::error!(kid = %key.record.kid, error = %error, "a key cannot sign"),
+                }
+            }
+        }
+        let keys = Arc::new(SigningKeys::new(ready));
+        *self.signers.current.write().unwrap_or_else(PoisonError::into_inner) = Some((ring, Arc::clone(&keys)));
+        keys
+    }
+
+    /// Who answers.
+    pub fn idp<'a>(&'a self, keys: &'a SigningKeys) -> Idp<'a> {
+        Idp { entity_id: &self.facts.entity_id, keys }
+    }
+
     /// The visitor's live session.
     pub async fn live_session(&self, visitor: &Visitor, now: Timestamp) -> Result<Option<LiveSession>, Fault> {
         match &visitor.session {
@@ -153,4 +199,9 @@ impl Services {
         self.traces.keep(record, known).await?;
         Ok(reference)
     }
+}
+
+/// SHA-1 only verifies.
+fn signs(algorithm: SignatureAlgorithm) -> bool {
+    !matches!(algorithm, SignatureAlgorithm::RsaSha1 | SignatureAlgorithm::EcdsaSha1)
 }

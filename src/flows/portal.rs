@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::flows::{Fault, Services, Visitor};
 use crate::model::session::{Participant, Session};
 use crate::model::user::User;
-use crate::registry::RegisteredSp;
+use crate::registry::registered::RegisteredSp;
 
 /// What the portal shows.
 pub struct Portal {

@@ -13,7 +13,7 @@ use crate::model::id::{EntityId, Reference};
 use crate::model::session::{NameId, SamlParticipant};
 use crate::model::time::{Span, Timestamp};
 use crate::model::user::User;
-use crate::registry::RegisteredSp;
+use crate::registry::registered::RegisteredSp;
 use crate::saml::bindings::{self, Received, post, redirect};
 use crate::saml::messages::authn_request::AuthnRequest;
 use crate::saml::profiles::authn_context::decide_context;
@@ -312,7 +312,7 @@ async fn issue_to(
     satisfied: &Satisfied,
     now: Timestamp,
 ) -> Result<Outcome, Fault> {
-    let prepared = match issue::prepare(services, sp, &mut accepted, user, now).await? {
+    let prepared = match issue::prepare(services, sp, &mut accepted, user, Some(live.session()), now).await? {
         Ok(prepared) => prepared,
         Err(denial) => return deny(services, visitor, sp, Some(user), accepted.deny(*denial)).await,
     };
