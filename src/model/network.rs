@@ -140,7 +140,7 @@ mod tests {
         assert!(contains("10.0.0.0/8", "::ffff:10.9.8.7"));
         assert!(contains("::ffff:10.0.0.0/104", "10.9.8.7"));
         assert!(!contains("::ffff:10.0.0.0/104", "11.9.8.7"));
-        assert!(contains("::ffff:0:0/90", "::ffff:10.9.8.7"));
+        assert!(contains("::/80", "::ffff:10.9.8.7"));
     }
 
     #[test]
