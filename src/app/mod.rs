@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
+use serde_json::Value;
 
 use crate::app::banner::Banner;
 use crate::audit::traces::TraceLog;
@@ -116,7 +117,7 @@ async fn build(config: &Config) -> Result<Arc<Services>, StartError> {
         .map_err(|error| StartError::new(if error.is_configuration() { 78 } else { 75 }, error.to_string(), error.remedy()))?;
     let outbound = Outbound::new(config.outbound.allow.clone(), Timeouts::default())
         .map_err(|error| StartError::new(1, error.to_string(), error.remedy()))?;
-    let pairwise = keys.derive(Purpose::Pairwise).map_err(|error| StartError::new(1, error.to_string(), "see the log"))?;
+    let pairwise = keys.derive(Purpose::SubjectIds).map_err(|error| StartError::new(1, error.to_string(), "see the log"))?;
     let parallel = std::thread::available_parallelism().map_or(2, usize::from);
     let contexts = config.saml.authn_contexts.clone().map_or_else(ContextTable::default, ContextTable::new);
     let services = Services {
@@ -175,15 +176,21 @@ pub async fn run_local(config: Config, command: Command) -> Result<Reply, StartE
     Ok(reply)
 }
 
-/// `init`: makes the directories and the first keys.
-pub async fn init(config: Config) -> Result<(), StartError> {
-    let services = build(&config).await?;
-    services.stores.health.commit().await?;
-    Ok(())
+/// `init`: makes the directories and the first keys; returns them as `key list` does.
+pub async fn init(config: Config) -> Result<Value, StartError> {
+    Ok(run_local(config, Command::KeyList).await?.value)
 }
 
 /// Serves until SIGTERM or SIGINT.
-pub async fn serve(config: Config, options: ServeOptions) -> Result<(), StartError> {
+pub fn serve(config: Config, options: ServeOptions) -> Result<(), StartError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StartError::new(1, format!("the runtime cannot start: {error}"), "free memory and threads"))?;
+    runtime.block_on(run(config, options))
+}
+
+async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
     telemetry::start(&config.log);
     let services = build(&config).await?;
     let seen = services.stores.changes.head().await?;
@@ -298,6 +305,7 @@ async fn start_demo(config: &Config, services: &Arc<Services>) -> Result<Running
         idp_public_url: config.public_url.as_str().to_owned(),
         idp_metadata_url: config.public_url.join("/saml/metadata"),
         listen: config.demo.apps,
+        now: clock,
     })
     .map_err(refused)?;
     let by = || Context { actor: Some("demo".to_owned()), ..Context::default() };

@@ -45,7 +45,9 @@ impl ApiKeyArgs {
         match self.verb {
             Verb::New { name, scopes, expires, networks } => global.execute(Command::ApiKeyNew { name, scopes, expires, networks }, made),
             Verb::List => global.execute(Command::ApiKeyList, table),
-            Verb::Rm { id } => global.execute(Command::ApiKeyRemove { id }, |value, _| format!("revoked API key \"{}\"\n", text(value, "name"))),
+            Verb::Rm { id } => {
+                global.execute(Command::ApiKeyRemove { id }, |value, _| format!("revoked API key \"{}\"\n", text(value, "name")))
+            }
         }
     }
 }

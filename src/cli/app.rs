@@ -26,10 +26,14 @@ enum Verb {
     List,
     /// Show one app: endpoints, keys, settings, findings
     #[command(after_help = "Examples:\n  linkspan app show grafana\n  linkspan app show grafana -o json")]
-    Show { id: String },
+    Show {
+        id: String,
+    },
     /// Change settings of an app; an empty value returns a key to its default
-    #[command(after_help = "Examples:\n  linkspan app set grafana saml.sign=both\n  linkspan app set grafana saml.nameid.format=emailAddress enabled=false\n  \
-                            linkspan app set grafana saml.scope=")]
+    #[command(
+        after_help = "Examples:\n  linkspan app set grafana saml.sign=both\n  linkspan app set grafana saml.nameid.format=emailAddress enabled=false\n  \
+                            linkspan app set grafana saml.scope="
+    )]
     Set {
         id: String,
         /// saml.sign=assertion|response|both, saml.encrypt=never|when_possible|always, saml.nameid.format=…, enabled=true|false, …
@@ -59,7 +63,9 @@ enum Verb {
         user: String,
     },
     /// Fetch the metadata of an app that was added from a URL again
-    Refresh { id: String },
+    Refresh {
+        id: String,
+    },
     /// Remove an app
     Rm {
         id: String,
@@ -71,9 +77,11 @@ enum Verb {
 
 /// Add an app by its SAML metadata
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  linkspan app add metadata.xml\n  linkspan app add https://grafana.example.com/saml/metadata --preset basic --preset groups\n  \
+#[command(
+    after_help = "Examples:\n  linkspan app add metadata.xml\n  linkspan app add https://grafana.example.com/saml/metadata --preset basic --preset groups\n  \
                         linkspan app add aggregate.xml --entity https://sp.example.org/shibboleth --signer federation.pem\n  \
-                        curl -s https://sp.internal/metadata | linkspan app add -")]
+                        curl -s https://sp.internal/metadata | linkspan app add -"
+)]
 struct Add {
     /// Where the metadata is: a file, a URL, or - for standard input
     #[arg(value_name = "FILE|URL|-")]
@@ -164,7 +172,11 @@ fn lint(what: String) -> Result<Command, Reply> {
         return Ok(Command::AppLint { input: Some(source(&what)?), id: None });
     }
     if crate::model::id::AppId::parse(what.as_str()).is_err() {
-        return Err(output::failed(1, format!("{what} is no file, and no app can have this ID"), "give a file, or an ID of: linkspan app list"));
+        return Err(output::failed(
+            1,
+            format!("{what} is no file, and no app can have this ID"),
+            "give a file, or an ID of: linkspan app list",
+        ));
     }
     Ok(Command::AppLint { input: None, id: Some(what) })
 }
@@ -284,7 +296,9 @@ fn source_of(value: &Value) -> String {
         Some(Value::Object(source)) => {
             let part = |key: &str| source.get(key).map(plain).unwrap_or_default();
             let signed = source.get("signer").is_some_and(|signer| !signer.is_null());
-            format!("{} {}{}{}", part("kind"), part("url"), part("path"), if signed { " (signer pinned)" } else { "" }).trim_end().to_owned()
+            format!("{} {}{}{}", part("kind"), part("url"), part("path"), if signed { " (signer pinned)" } else { "" })
+                .trim_end()
+                .to_owned()
         }
         Some(other) => plain(other),
         None => String::new(),

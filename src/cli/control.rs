@@ -41,7 +41,9 @@ async fn by_socket(socket: &Path, command: &Command) -> Option<Reply> {
     };
     let body = match serde_json::to_vec(command) {
         Ok(body) => body,
-        Err(error) => return Some(failed(1, format!("the command cannot be written as JSON: {error}"), "report this as a fault of Linkspan")),
+        Err(error) => {
+            return Some(failed(1, format!("the command cannot be written as JSON: {error}"), "report this as a fault of Linkspan"));
+        }
     };
     let answer = match tokio::time::timeout(PATIENCE, http::ask(stream, "POST", "/command", &body)).await {
         Ok(Ok(answer)) => answer,

@@ -56,14 +56,16 @@ pub fn key_value(text: &str) -> Result<(String, String), String> {
 pub fn password(from_stdin: bool) -> Result<Secret<String>, Reply> {
     if from_stdin {
         let mut text = String::new();
-        std::io::stdin()
-            .lock()
-            .take(4096)
-            .read_to_string(&mut text)
-            .map_err(|error| failed(1, format!("no password could be read from standard input: {error}"), "write it to standard input in UTF-8"))?;
+        std::io::stdin().lock().take(4096).read_to_string(&mut text).map_err(|error| {
+            failed(1, format!("no password could be read from standard input: {error}"), "write it to standard input in UTF-8")
+        })?;
         let line = text.lines().next().unwrap_or_default();
         if line.is_empty() {
-            return Err(failed(2, "standard input holds no password", "write it there: printf '%s\\n' \"$PASSWORD\" | linkspan … --password-stdin"));
+            return Err(failed(
+                2,
+                "standard input holds no password",
+                "write it there: printf '%s\\n' \"$PASSWORD\" | linkspan … --password-stdin",
+            ));
         }
         return Ok(Secret::new(line.to_owned()));
     }

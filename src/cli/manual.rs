@@ -11,7 +11,9 @@ use crate::cli::output::{self, Format};
 
 /// Print completions for a shell
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  linkspan completions bash > /etc/bash_completion.d/linkspan\n  linkspan completions zsh > ~/.zfunc/_linkspan")]
+#[command(
+    after_help = "Examples:\n  linkspan completions bash > /etc/bash_completion.d/linkspan\n  linkspan completions zsh > ~/.zfunc/_linkspan"
+)]
 pub(super) struct Completions {
     #[arg(value_enum, value_name = "SHELL")]
     shell: Shell,

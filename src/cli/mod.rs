@@ -18,7 +18,6 @@ mod audit;
 mod checks;
 mod config;
 pub mod control;
-mod decode;
 mod group;
 mod health;
 mod http;
@@ -177,7 +176,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> Result<T, u8> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => Ok(runtime.block_on(future)),
         Err(error) => {
-            output::print_error(&format!("no event loop could be started: {error}"), "see whether the limit of open files is reached: ulimit -n");
+            output::print_error(
+                &format!("no event loop could be started: {error}"),
+                "see whether the limit of open files is reached: ulimit -n",
+            );
             Err(1)
         }
     }

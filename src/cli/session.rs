@@ -49,10 +49,12 @@ fn to_text(value: &Value, style: Style) -> String {
     }
     let mut out = String::new();
     for session in sessions {
-        let methods: Vec<String> = list(session, "authn").iter().map(|event| format!("{} {}", text(event, "method"), time(event, "at"))).collect();
+        let methods: Vec<String> =
+            list(session, "authn").iter().map(|event| format!("{} {}", text(event, "method"), time(event, "at"))).collect();
         let head = [text(session, "id"), user_of(session), format!("since {}", time(session, "created"))];
         out.push_str(&format!("{}  last seen {}  until {}\n", head.join("  "), time(session, "last_seen"), time(session, "expires")));
-        let from = [text(session, "client"), text(session, "agent")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+        let from =
+            [text(session, "client"), text(session, "agent")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
         out.push_str(&format!("  {} {}\n", style.dim("signed in by"), methods.join(", ")));
         if !from.is_empty() {
             out.push_str(&format!("  {} {from}\n", style.dim("from")));

@@ -152,7 +152,15 @@ fn table(value: &Value, style: Style) -> String {
         let failed = failure(trace).map(|check| text(check, "id")).unwrap_or_default();
         // Coloured signs would be counted as wide, so the table has plain ones.
         let sign = checks::sign(&text(trace, "outcome"), Style::default());
-        table.row([time(trace, "at"), text(trace, "reference"), sign, text(trace, "flow"), text(trace, "user"), text(trace, "app"), failed]);
+        table.row([
+            time(trace, "at"),
+            text(trace, "reference"),
+            sign,
+            text(trace, "flow"),
+            text(trace, "user"),
+            text(trace, "app"),
+            failed,
+        ]);
     }
     let _ = style;
     table.to_text()
@@ -192,7 +200,10 @@ mod tests {
     #[test]
     fn a_trace_shows_what_was_asked_for() {
         let text = to_text(&record(), Style::default());
-        assert!(text.starts_with("7F3K-9QXD  ✗ failed  2026-11-23 14:02:11 UTC  saml.sso  https://r.example.com/saml  203.0.113.7\n\n"), "{text}");
+        assert!(
+            text.starts_with("7F3K-9QXD  ✗ failed  2026-11-23 14:02:11 UTC  saml.sso  https://r.example.com/saml  203.0.113.7\n\n"),
+            "{text}"
+        );
         assert!(text.contains("https://r.example.com/acs/") && text.contains("✗ 1 failed"), "{text}");
     }
 

@@ -25,10 +25,14 @@ enum Verb {
         filter: Option<String>,
     },
     /// Show one person
-    Show { name: String },
+    Show {
+        name: String,
+    },
     /// Change a person; an empty value clears
-    #[command(after_help = "Examples:\n  linkspan user set ada email=ada@example.com\n  linkspan user set ada group=staff group=admins attr.givenName=Ada\n  \
-                            linkspan user set ada admin=true")]
+    #[command(
+        after_help = "Examples:\n  linkspan user set ada email=ada@example.com\n  linkspan user set ada group=staff group=admins attr.givenName=Ada\n  \
+                            linkspan user set ada admin=true"
+    )]
     Set {
         name: String,
         /// name, email, display_name, admin, group (repeat it; replaces all), attr.NAME (repeat it for several values)
@@ -36,7 +40,9 @@ enum Verb {
         settings: Vec<(String, String)>,
     },
     /// Set a person's password
-    #[command(after_help = "Examples:\n  linkspan user passwd ada\n  printf '%s\\n' \"$PASSWORD\" | linkspan user passwd ada --password-stdin")]
+    #[command(
+        after_help = "Examples:\n  linkspan user passwd ada\n  printf '%s\\n' \"$PASSWORD\" | linkspan user passwd ada --password-stdin"
+    )]
     Passwd {
         name: String,
         /// Read the password from the first line of standard input
@@ -44,9 +50,13 @@ enum Verb {
         password_stdin: bool,
     },
     /// Let nobody sign in under this name, and end its sessions
-    Disable { name: String },
+    Disable {
+        name: String,
+    },
     /// Let a disabled person sign in again
-    Enable { name: String },
+    Enable {
+        name: String,
+    },
     /// Remove a person
     Rm {
         name: String,
@@ -55,10 +65,12 @@ enum Verb {
         yes: bool,
     },
     /// Add people from a CSV or JSON file
-    #[command(after_help = "CSV needs a header line: name, email, display_name, groups (separated by ;), password, password_hash, admin.\n\
+    #[command(
+        after_help = "CSV needs a header line: name, email, display_name, groups (separated by ;), password, password_hash, admin.\n\
                             Every other column is an attribute, with or without \"attr.\" in front; repeat a column for several values.\n\
                             JSON is a list of {\"name\", \"email\", \"display_name\", \"groups\": […], \"attributes\": {\"sn\": …}}.\n\n\
-                            Examples:\n  linkspan user import people.csv --dry-run\n  linkspan user import people.json --update")]
+                            Examples:\n  linkspan user import people.csv --dry-run\n  linkspan user import people.json --update"
+    )]
     Import {
         #[arg(value_name = "FILE.csv|FILE.json")]
         file: String,

@@ -201,7 +201,7 @@ async fn start(services: &Services, visitor: &Visitor, incoming: &Incoming, sp: 
     }
 }
 
-fn unknown_issuer(services: &Services, issuer: &EntityId) -> Check {
+pub(super) fn unknown_issuer(services: &Services, issuer: &EntityId) -> Check {
     let apps = services.registry.all();
     let (mut allowed, difference) = nearest(issuer.as_str(), apps.iter().map(|sp| sp.app.entity_id.as_str()));
     allowed.truncate(5);
@@ -216,7 +216,7 @@ fn unknown_issuer(services: &Services, issuer: &EntityId) -> Check {
 }
 
 /// Whether the app may be used at all.
-fn check_app(sp: &RegisteredSp, now: Timestamp) -> Result<(), (RefusalClass, Check)> {
+pub(super) fn check_app(sp: &RegisteredSp, now: Timestamp) -> Result<(), (RefusalClass, Check)> {
     if !sp.app.enabled {
         let remedy = format!("switch it on: linkspan app set {} enabled=true", sp.app.id);
         return Err((RefusalClass::NotAllowed, Check::failed(&spec::APP_ENABLED, "the app is switched off", remedy)));

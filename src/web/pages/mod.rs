@@ -67,9 +67,11 @@ impl Renderer {
         environment.add_global("host", host);
         environment.add_global("lang", "en");
         let known = Arc::clone(&assets);
-        environment.add_function("asset", move |name: &str| match known.get(name) {
-            Some(asset) => Ok(format!("/assets/{}/{name}", asset.version)),
-            None => Err(Error::new(ErrorKind::InvalidOperation, format!("there is no asset {name}"))),
+        environment.add_function("asset", move |name: &str| -> Result<String, Error> {
+            match known.get(name) {
+                Some(asset) => Ok(format!("/assets/{}/{name}", asset.version)),
+                None => Err(Error::new(ErrorKind::InvalidOperation, format!("there is no asset {name}"))),
+            }
         });
         let texts = Arc::clone(&catalogue);
         environment.add_function("t", move |key: &str, values: Kwargs| -> Result<Value, Error> {
@@ -86,7 +88,7 @@ impl Renderer {
 
     /// Renders one page.
     pub fn render<P: Page>(&self, page: &P) -> Result<String, Error> {
-        self.environment.get_template(P::TEMPLATE)?.render(page)
+        self.environment.get_template(P::TEMPLATE)?.render(Value::from(minijinja::value::Serde(page)))
     }
 
     /// A text of the catalogue, for code that composes a page's values.
