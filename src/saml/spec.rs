@@ -50,4 +50,24 @@ rules! {
     SIGN_POSSIBLE = "sign.possible", "Core", "5", "We hold a key for the algorithm that the app wants.";
     SESSION_LIVE = "session.live", "our rule", "", "The session still lives when the assertion is issued.";
     REQUEST_KEPT = "request.kept", "our rule", "", "An interrupted request is still there and belongs to this browser.";
+    METADATA_WELL_FORMED = "metadata.well_formed", "our rule", "", "Metadata is well-formed XML within our bounds, without processing instructions.";
+    METADATA_DOCTYPE = "metadata.doctype", "our rule", "", "Metadata has no document type declaration (DOCTYPE).";
+    METADATA_ROOT = "metadata.root", "Metadata", "2.3", "The document is an EntityDescriptor, or an EntitiesDescriptor that holds some, in the SAML 2.0 metadata namespace.";
+    METADATA_ENTITY_ID = "metadata.entity_id", "Metadata", "2.3.2", "Each entity has an entityID.";
+    METADATA_ENTITY_CHOSEN = "metadata.entity_chosen", "our rule", "", "The entity that was asked for stands in the document.";
+    METADATA_SP_ROLE = "metadata.sp_role", "Metadata", "2.4.4", "An app's metadata has an SPSSODescriptor.";
+    METADATA_SAML2 = "metadata.saml2", "Metadata", "2.4.1", "The role's protocolSupportEnumeration names SAML 2.0.";
+    METADATA_ACS = "metadata.acs", "Metadata", "2.4.4", "The role has an AssertionConsumerService with a SAML 2.0 response binding, on https or on a loopback host.";
+    METADATA_VALID_UNTIL = "metadata.valid_until", "Metadata", "2.3.2", "Metadata is not used after its validUntil.";
+    METADATA_SIGNATURE = "metadata.signature", "Metadata", "3.1", "Where a signer is pinned, the document as a whole is signed by it.";
+    OUTBOUND_STATUS = "outbound.status", "Core", "3.2.2", "The response says Success, and it has exactly one assertion.";
+    OUTBOUND_ISSUER = "outbound.issuer", "Profiles", "4.1.4.2", "Response and assertion are by the identity provider that was asked.";
+    OUTBOUND_DESTINATION = "outbound.destination", "Bindings", "3.5.5.2", "Destination is the address that the response is posted to.";
+    OUTBOUND_IN_RESPONSE_TO = "outbound.in_response_to", "Profiles", "4.1.4.3", "InResponseTo names the request, on the response and in its confirmation.";
+    OUTBOUND_SIGNATURE = "outbound.signature", "Profiles", "4.1.4.5", "The assertion or the response around it is signed by a published key.";
+    OUTBOUND_ENCRYPTION = "outbound.encryption", "Core", "6.1", "The assertion is encrypted, or can be read.";
+    OUTBOUND_RECIPIENT = "outbound.recipient", "Profiles", "4.1.4.3", "A bearer confirmation names the address as Recipient and still holds.";
+    OUTBOUND_CONDITIONS = "outbound.conditions", "Core", "2.5.1", "The assertion holds now, for this audience.";
+    OUTBOUND_AUTHN = "outbound.authn_statement", "Profiles", "4.1.4.2", "There is an AuthnStatement with a SessionIndex that has not ended.";
+    OUTBOUND_SUBJECT = "outbound.subject", "Core", "2.4.1", "The subject is named in the format that the app uses.";
 }
