@@ -163,6 +163,10 @@ fn keys_and_certificates_are_judged_on_the_day() {
     };
     let rsa = PrivateKey::generate(KeyKind::Rsa2048).unwrap();
     let ec = PrivateKey::generate(KeyKind::EcP256).unwrap();
+    // 1,024 bits.
+    let modulus = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [0xc1; 128]);
+    let bare = format!("<ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue>");
+    let bare = sp(&format!("<KeyDescriptor><ds:KeyInfo><ds:KeyValue>{bare}</ds:KeyValue></ds:KeyInfo></KeyDescriptor>{POST}"));
     let cbc = "<EncryptionMethod Algorithm='http://www.w3.org/2001/04/xmlenc#aes128-cbc'/>";
     for (document, code, expected) in [
         (with(&rsa, now() - Span::days(20), 10, ""), "cert-expired", true),
@@ -174,6 +178,7 @@ fn keys_and_certificates_are_judged_on_the_day() {
         (with(&rsa, now(), 400, ""), "cert-expired", false),
         (with(&rsa, now(), 400, ""), "cert-expires-soon", false),
         (with(&rsa, now(), 400, ""), "weak-key", false),
+        (bare, "weak-key", true),
     ] {
         assert_eq!(codes(&document).iter().any(|have| have == code), expected, "{code}: {:?}", codes(&document));
     }
