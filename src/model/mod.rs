@@ -4,6 +4,8 @@ pub mod app;
 pub mod check;
 pub mod event;
 pub mod id;
+pub mod network;
+pub mod release;
 pub mod secret;
 pub mod session;
 pub mod sp;
