@@ -153,6 +153,7 @@ fn each_finding_is_made_by_what_it_is_about() {
     }
 }
 
+/// Clause: IIP-MD11.
 #[test]
 fn keys_and_certificates_are_judged_on_the_day() {
     let with = |key: &PrivateKey, made: Timestamp, days: u32, more: &str| {
@@ -229,6 +230,7 @@ fn aggregate() -> String {
     )
 }
 
+/// Clause: IIP-MD02.
 #[test]
 fn an_aggregate_gives_each_app_once_and_says_what_it_left_out() {
     let import = read(&aggregate()).unwrap();
@@ -307,6 +309,7 @@ fn canonical() -> String {
     )
 }
 
+/// Clause: IIP-MD05.
 #[test]
 fn a_pinned_signer_must_have_signed_the_whole_document() {
     let (key, public) = signer();
@@ -353,4 +356,23 @@ fn nothing_counts_before_the_end_was_read() {
 fn pem_body(der: &[u8]) -> String {
     let pem = x509::to_pem(der).unwrap();
     pem.lines().filter(|line| !line.starts_with("-----")).collect()
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_damage_to_a_document_makes_import_panic(at in 0usize..2_000, instead in proptest::collection::vec(proptest::num::u8::ANY, 0..4), gone in 0usize..40) {
+        let mut document = aggregate().into_bytes();
+        let at = at.min(document.len());
+        let end = (at + gone).min(document.len());
+        document.splice(at..end, instead);
+        let _ = import(&document, &ImportOptions::new(now()));
+        let _ = import(&document, &ImportOptions { signer: Some(stranger()), ..ImportOptions::new(now()) });
+    }
+}
+
+fn stranger() -> PublicKey {
+    static KEY: std::sync::OnceLock<PublicKey> = std::sync::OnceLock::new();
+    KEY.get_or_init(|| signer().1).clone()
 }
