@@ -255,5 +255,4 @@ fn read_idp_list(element: &Element) -> Result<Vec<String>, MessageError> {
 }
 
 #[cfg(test)]
-#[path = "authn_request_tests.rs"]
 mod tests;

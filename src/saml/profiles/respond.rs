@@ -245,5 +245,4 @@ fn crypto_check(error: &CryptoError) -> Check {
 }
 
 #[cfg(test)]
-#[path = "respond_tests.rs"]
 mod tests;

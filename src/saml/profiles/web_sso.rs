@@ -408,5 +408,4 @@ fn check_scoping(request: &AuthnRequest, endpoint: &Endpoint, findings: &mut Fin
 }
 
 #[cfg(test)]
-#[path = "web_sso_tests.rs"]
 mod tests;
