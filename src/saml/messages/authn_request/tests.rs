@@ -75,7 +75,7 @@ fn what_the_schema_forbids_is_refused() {
         ("AssertionConsumerServiceIndex='65536'", "", "between 0 and 65535"),
         ("AssertionConsumerServiceIndex='-1'", "", "between 0 and 65535"),
         ("AttributeConsumingServiceIndex=''", "", "between 0 and 65535"),
-        ("", "<samlp:NameIDPolicy><samlp:x/></samlp:NameIDPolicy>", "x is not expected"),
+        ("", "<samlp:NameIDPolicy><samlp:x/></samlp:NameIDPolicy>", "x is not expected here in NameIDPolicy"),
         ("", "<saml:Subject/>", "names nobody"),
         ("", "<saml:Subject><saml:NameID/></saml:Subject>", "NameID is empty"),
         ("", "<saml:Subject><saml:SubjectConfirmation/></saml:Subject>", "has no Method"),

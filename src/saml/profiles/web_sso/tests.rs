@@ -35,12 +35,14 @@ fn page(result: Result<Accepted, Rejected>) -> Refusal {
 // clause: IIP-SSO01, SDP-IDP01
 #[test]
 fn a_good_request_is_accepted_with_all_its_checks_in_order() {
-    let accepted = judge("ForceAuthn='true'", "").unwrap();
+    let mut accepted = judge("ForceAuthn='true'", "").unwrap();
+    let name_id = accepted.decide_name_id(&sp()).unwrap();
+    accepted.decide_context(&ContextTable::default(), &[]).unwrap();
 
     assert_eq!(accepted.acs().as_str(), ACS);
     assert_eq!(accepted.relay_state(), Some("state"));
     assert!(accepted.force_authn() && !accepted.is_passive());
-    assert_eq!(accepted.name_id().format, name_id::PERSISTENT);
+    assert_eq!(name_id.format, name_id::PERSISTENT);
     let ids: Vec<&str> = accepted.trace().checks.iter().map(|check| check.id.as_ref()).collect();
     assert_eq!(
         ids,
@@ -56,6 +58,7 @@ fn a_good_request_is_accepted_with_all_its_checks_in_order() {
             "destination.ours",
             "acs.registered",
             "nameid.policy",
+            "authn_context.satisfiable",
         ]
     );
     assert!(accepted.trace().checks.iter().all(|check| check.outcome == Outcome::Passed));
@@ -145,8 +148,6 @@ fn what_has_a_trusted_place_to_go_is_answered_by_a_status() {
     let confirmation = "<saml:Subject><saml:SubjectConfirmation Method='urn:oasis:names:tc:SAML:2.0:cm:holder-of-key'/></saml:Subject>";
     for (attributes, children, second) in [
         ("AssertionConsumerServiceIndex='2'", "", status::UNSUPPORTED_BINDING),
-        ("", "<samlp:NameIDPolicy Format='urn:oasis:names:tc:SAML:2.0:nameid-format:entity'/>", status::INVALID_NAME_ID_POLICY),
-        ("", "<samlp:NameIDPolicy SPNameQualifier='urn:other'/>", status::INVALID_NAME_ID_POLICY),
         ("", "<saml:Subject><saml:EncryptedID/></saml:Subject>", status::REQUEST_UNSUPPORTED),
         ("", confirmation, status::REQUEST_UNSUPPORTED),
         (
@@ -163,14 +164,30 @@ fn what_has_a_trusted_place_to_go_is_answered_by_a_status() {
 }
 
 #[test]
+fn what_depends_on_the_person_is_decided_later_and_answered_by_a_status() {
+    let mfa = "<samlp:RequestedAuthnContext><saml:AuthnContextClassRef>urn:mfa</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>";
+    let mut accepted = judge("", &format!("<samlp:NameIDPolicy SPNameQualifier='urn:other'/>{mfa}")).unwrap();
+
+    let denial = accepted.decide_context(&ContextTable::default(), &["urn:password"]).unwrap_err();
+    assert_eq!(denial.second, Some(status::NO_AUTHN_CONTEXT));
+    let denial = accepted.decide_name_id(&sp()).unwrap_err();
+    let answer = accepted.deny(*denial);
+    assert_eq!(answer.denial().second, Some(status::INVALID_NAME_ID_POLICY));
+    assert_eq!(answer.refusal().check().unwrap().id, "nameid.spqualifier");
+
+    let mut accepted = judge("", "<saml:Subject><saml:NameID>ada</saml:NameID></saml:Subject>").unwrap();
+    assert_eq!(accepted.check_subject(None).unwrap_err().second, Some(status::UNKNOWN_PRINCIPAL));
+}
+
+#[test]
 fn several_problems_show_at_once_and_the_first_is_told() {
-    let xml =
-        request("AssertionConsumerServiceIndex='2'", "<samlp:NameIDPolicy Format='urn:x'/>").replace("Version=\"2.0\"", "Version=\"3.0\"");
+    let xml = request("AssertionConsumerServiceIndex='2'", "<saml:Subject><saml:BaseID/></saml:Subject>")
+        .replace("Version=\"2.0\"", "Version=\"3.0\"");
 
     let answer = answered(judge_with(&xml, &sp()));
     let failed: Vec<&str> =
         answer.refusal().trace.checks.iter().filter(|check| check.outcome == Outcome::Failed).map(|check| check.id.as_ref()).collect();
-    assert_eq!(failed, ["message.version", "acs.binding", "nameid.policy"]);
+    assert_eq!(failed, ["message.version", "acs.binding", "subject.matches"]);
     assert_eq!(answer.denial().code, status::VERSION_MISMATCH);
 }
 
@@ -181,7 +198,7 @@ fn every_failed_check_says_what_to_do() {
         ("AssertionConsumerServiceURL='https://evil.example/' AssertionConsumerServiceIndex='1'", ""),
         ("AssertionConsumerServiceIndex='77'", ""),
         ("ProtocolBinding='urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect'", ""),
-        ("", "<samlp:NameIDPolicy Format='urn:x'/>"),
+        ("", "<saml:Subject><saml:EncryptedID/></saml:Subject>"),
     ] {
         let rejected = judge(attributes, children).unwrap_err();
         assert!(rejected.refusal().remedy().is_some_and(|remedy| !remedy.is_empty()), "{attributes}{children}");
