@@ -1,1 +1,5 @@
-//! registry.
+//! The apps: what they are told about a person, and under which name.
+
+pub mod name_id;
+pub mod release;
+pub mod subject_ids;
