@@ -77,6 +77,7 @@ impl Outbound {
 
     fn with_lookup(allow: Vec<Network>, timeouts: Timeouts, lookup: Arc<dyn Lookup>) -> Result<Self, OutboundError> {
         let policy = Arc::new(AddressPolicy::new(allow));
+        #[expect(clippy::disallowed_methods, reason = "this room is the only HTTP client")]
         let client = reqwest::Client::builder()
             // A proxy would resolve and connect for us, past the guard.
             .no_proxy()

@@ -265,7 +265,11 @@ fn values_of(value: &Value) -> Result<Vec<String>, String> {
 fn located(source: &str, error: &Error) -> ExpressionError {
     let (line, column) = match error.range() {
         Some(range) => position(source, range.start),
-        None => (error.line().unwrap_or(1), 1),
+        // The engine keeps no place for what is beyond the first line; the thing that it names is found in the text.
+        None => {
+            let named = error.detail().into_iter().flat_map(str::split_whitespace).map(|word| word.trim_matches('`'));
+            position(source, named.filter(|word| !word.is_empty()).find_map(|word| source.rfind(word)).unwrap_or(0))
+        }
     };
     let message = match error.kind() {
         ErrorKind::OutOfFuel => "the expression does too much work".to_owned(),
@@ -428,7 +432,7 @@ mod tests {
     fn errors_say_line_and_column() {
         assert_eq!((error("user.email ~ ").line, error("user.email ~ ").column), (1, 12));
         let unknown = error("user.email |\n  lowr");
-        assert_eq!((unknown.line, unknown.column), (2, 3));
+        assert_eq!((unknown.line, unknown.column), (2, 3), "{unknown}");
         assert!(unknown.message.contains("lowr"), "{unknown}");
         let name = error("usr.email | lower");
         assert!(name.message.contains("there is no \"usr\""), "{name}");
