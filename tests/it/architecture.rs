@@ -34,7 +34,7 @@ const BUILDERS: &[&str] = &["app", "main", "lib"];
 const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("openssl", &["crypto", "saml/xml"]),
     ("samael", &["saml/xml", "demo"]),
-    ("quick_xml", &["saml/xml"]),
+    ("quick_xml", &["saml/xml", "demo"]),
     ("sqlx", &["store"]),
     ("rusqlite", &["store"]),
     ("redis", &["store"]),
@@ -178,7 +178,7 @@ impl Source {
 
     /// Where `mod tests` begins; test code may read clocks.
     fn tests_begin(&self) -> usize {
-        let own_file = self.path.ends_with("/tests.rs");
+        let own_file = self.path.ends_with("tests.rs");
         if own_file { 0 } else { self.code.find("mod tests {").unwrap_or(self.code.len()) }
     }
 
@@ -208,7 +208,7 @@ impl Source {
                 steps += 1;
                 from += "super::".len();
             }
-            let depth = depth + usize::from(!self.path.ends_with("/tests.rs") && at > self.tests_begin());
+            let depth = depth + usize::from(!self.path.ends_with("tests.rs") && at > self.tests_begin());
             if steps >= depth {
                 found.push((self.line(at), steps));
             }

@@ -156,6 +156,7 @@ impl<R: Read + 'static> Puller<R> {
     }
 
     /// The next start tag, end tag or run of text. Neighbouring runs of text may come apart.
+    #[expect(clippy::should_implement_trait, reason = "an iterator could not say that it failed for good")]
     pub fn next(&mut self) -> Result<Event, XmlError> {
         if self.pending_end {
             self.pending_end = false;
