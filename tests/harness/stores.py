@@ -72,11 +72,14 @@ class Postgres:
         assert done.returncode == 0, f"{arguments[0]} ended with {done.returncode}: {done.stderr or ''}"
 
     def start(self):
-        data = self.folder / "data"
+        data, password = self.folder / "data", self.folder / "password"
+        password.write_text(self.password)
+        if self.owner:
+            os.chown(password, self.owner.pw_uid, self.owner.pw_gid)
         options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=off"
         self.run(
-            "initdb", f"--pgdata={data}", "--username=linkspan", "--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8", "--no-locale",
-            "--no-sync", input=self.password, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            "initdb", f"--pgdata={data}", "--username=linkspan", "--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8", "--no-locale",
+            "--no-sync", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )
         # No pipes: the server inherits them and they would never close.
         self.run(
