@@ -40,6 +40,7 @@ impl Random {
         out
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where randomness comes from")]
     fn refill(&mut self) {
         match &mut self.seeded {
             None => openssl::rand::rand_bytes(&mut self.buffer).expect("the system's random generator answers"),
