@@ -13,7 +13,6 @@ const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
-const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
 const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
@@ -21,7 +20,7 @@ const MOST_BYTES: usize = 256 << 10;
 const MOST_DEPTH: usize = 64;
 
 /// Elements of XML Signature that an answer may hold.
-const DS_ELEMENTS: [&str; 13] = [
+const DS_ELEMENTS: [&str; 14] = [
     "Signature",
     "SignedInfo",
     "CanonicalizationMethod",
@@ -33,6 +32,7 @@ const DS_ELEMENTS: [&str; 13] = [
     "DigestValue",
     "SignatureValue",
     "KeyInfo",
+    "KeyName",
     "X509Data",
     "X509Certificate",
 ];
@@ -255,8 +255,6 @@ fn space_of(resolved: &ResolveResult) -> Space {
         Ok(SAML) => Space::Assertion,
         Ok(DS) => Space::Signature,
         Ok(XENC) => Space::Encryption,
-        // MGF and its parameters; nothing there refers to anything.
-        Ok(XENC11) => Space::Other,
         _ => Space::Other,
     }
 }

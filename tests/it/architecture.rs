@@ -34,7 +34,7 @@ const BUILDERS: &[&str] = &["app", "main", "lib"];
 const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("openssl", &["crypto", "saml/xml"]),
     ("samael", &["saml/xml", "demo"]),
-    ("quick_xml", &["saml/xml"]),
+    ("quick_xml", &["saml/xml", "demo"]),
     ("sqlx", &["store"]),
     ("rusqlite", &["store"]),
     ("redis", &["store"]),
