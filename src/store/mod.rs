@@ -21,15 +21,24 @@ pub mod users;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::session::SessionLifetime;
+use crate::model::time::Span;
 
+mod audit_queue;
 mod embedded;
 mod open;
 mod redis;
 mod sql;
 
 pub use open::open;
+
+/// How long a store may take to answer before the caller gives up and answers 503.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// `last_seen` of a session moves this often at most.
+const TOUCH: Span = Span::minutes(1);
 
 /// Something of a store's failed; the caller answers 503 and changes nothing.
 #[derive(Debug, thiserror::Error)]

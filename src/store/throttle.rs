@@ -15,6 +15,19 @@ pub struct ThrottleRule {
     pub window: Span,
 }
 
+impl ThrottleRule {
+    /// How long to wait after the `failures`th failure.
+    pub fn wait_after(&self, failures: u32) -> Span {
+        match failures.checked_sub(self.free) {
+            None => Span::ZERO,
+            // Past 2^40 any wait is the longest, and the product stays in range.
+            Some(doublings) => {
+                Span::millis(self.first_wait.as_millis().saturating_mul(1 << doublings.min(40)).min(self.longest.as_millis()))
+            }
+        }
+    }
+}
+
 /// Whether an attempt may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {

@@ -1,0 +1,5 @@
+-- KEYS[1] session · ARGV: the AuthnEvent, the new secret's digest. Returns 0 if the session has ended.
+local authn = redis.call('HGET', KEYS[1], 'authn')
+if not authn then return 0 end
+redis.call('HSET', KEYS[1], 'authn', authn .. '\n' .. ARGV[1], 'secret', ARGV[2])
+return 1
