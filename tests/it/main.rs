@@ -1,3 +1,5 @@
 //! The black-box tests: one binary, one module per subject.
 
 mod architecture;
+mod store;
+mod support;
