@@ -75,7 +75,9 @@ pub fn run(e: &Evidence) -> Vec<Check> {
     let mut checks = vec![status(e.facts)];
     let success = e.facts.status.first().is_some_and(|code| code == SUCCESS);
     checks.push(destination(e));
-    checks.extend(e.facts.issuer.as_deref().map(|issuer| Check::of(issuer == e.idp.entity_id, "Response issuer", issuer, equal(&e.idp.entity_id))));
+    checks.extend(
+        e.facts.issuer.as_deref().map(|issuer| Check::of(issuer == e.idp.entity_id, "Response issuer", issuer, equal(&e.idp.entity_id))),
+    );
     checks.push(in_response_to(e));
     checks.extend(relay_state(e));
     if !success {
@@ -116,8 +118,12 @@ pub fn status_in_words(status: &[String]) -> Option<(&'static str, &'static str)
         "RequestDenied" => ("Linkspan refused the request.", "The trace at Linkspan says why; its administrator can see it."),
         "UnsupportedBinding" => ("Linkspan cannot answer by the binding this app asked for.", "Use HTTP-POST for the answer."),
         "UnknownPrincipal" => ("Linkspan does not know the person this app asked for.", "Sign in as somebody else."),
-        "VersionMismatch" => ("Linkspan does not speak the version of SAML in the request.", "This app sends 2.0; something changed it on the way."),
-        "Requester" => ("Linkspan says that this app’s request was at fault.", "The trace at Linkspan says why; its administrator can see it."),
+        "VersionMismatch" => {
+            ("Linkspan does not speak the version of SAML in the request.", "This app sends 2.0; something changed it on the way.")
+        }
+        "Requester" => {
+            ("Linkspan says that this app’s request was at fault.", "The trace at Linkspan says why; its administrator can see it.")
+        }
         "Responder" => ("Linkspan says that it could not answer.", "Try again; Linkspan’s log says why."),
         _ => ("Linkspan answered with an error.", "The trace at Linkspan says why; its administrator can see it."),
     })
@@ -285,7 +291,8 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_words() {
-        let codes = |codes: &[&str]| -> Vec<String> { codes.iter().map(|code| format!("urn:oasis:names:tc:SAML:2.0:status:{code}")).collect() };
+        let codes =
+            |codes: &[&str]| -> Vec<String> { codes.iter().map(|code| format!("urn:oasis:names:tc:SAML:2.0:status:{code}")).collect() };
 
         assert_eq!(status_in_words(&codes(&["Success"])), None);
         assert!(status_in_words(&codes(&["Responder", "NoPassive"])).unwrap().0.contains("asked it not to ask"));

@@ -286,7 +286,9 @@ mod tests {
     use super::*;
 
     fn response(inside: &str) -> String {
-        format!(r##"<p:Response xmlns:p="{SAMLP}" xmlns:a="{SAML}" xmlns:ds="{DS}" InResponseTo="_q" Destination="d">{inside}</p:Response>"##)
+        format!(
+            r##"<p:Response xmlns:p="{SAMLP}" xmlns:a="{SAML}" xmlns:ds="{DS}" InResponseTo="_q" Destination="d">{inside}</p:Response>"##
+        )
     }
 
     #[test]

@@ -74,11 +74,8 @@ pub fn ask(sp: &Sp, idp: &Idp, knobs: &Knobs, browser: String, now: Timestamp, r
         let xml = post_xml(sp, request)?;
         Outgoing::Post { action: location.to_owned(), saml_request: STANDARD.encode(xml), relay_state }
     } else {
-        let url = if sp.signs_requests() {
-            request.signed_redirect(&relay_state, sp.key.openssl())
-        } else {
-            request.redirect(&relay_state)
-        };
+        let url =
+            if sp.signs_requests() { request.signed_redirect(&relay_state, sp.key.openssl()) } else { request.redirect(&relay_state) };
         let url = url.map_err(failed)?.ok_or_else(|| DemoError::Request("samael made no address".to_owned()))?;
         Outgoing::Redirect(url.into())
     };

@@ -73,6 +73,19 @@ pub struct NameId {
     pub sp_name_qualifier: Option<String>,
 }
 
+/// How the NameID of an answer is to be made: decided from the request, the metadata and the settings, carried out where
+/// the person is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameIdPlan {
+    /// A format URI, never `encrypted`.
+    pub format: String,
+    pub sp_name_qualifier: Option<String>,
+    /// Whether a persistent identifier may be established now (Core 3.4.1.1, AllowCreate).
+    pub allow_create: bool,
+    /// Whether it travels as an EncryptedID.
+    pub encrypt: bool,
+}
+
 /// How long a session lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionLifetime {

@@ -60,4 +60,14 @@ rules! {
     METADATA_ACS = "metadata.acs", "Metadata", "2.4.4", "The role has an AssertionConsumerService with a SAML 2.0 response binding, on https or on a loopback host.";
     METADATA_VALID_UNTIL = "metadata.valid_until", "Metadata", "2.3.2", "Metadata is not used after its validUntil.";
     METADATA_SIGNATURE = "metadata.signature", "Metadata", "3.1", "Where a signer is pinned, the document as a whole is signed by it.";
+    OUTBOUND_STATUS = "outbound.status", "Core", "3.2.2", "The response says Success, and it has exactly one assertion.";
+    OUTBOUND_ISSUER = "outbound.issuer", "Profiles", "4.1.4.2", "Response and assertion are by the identity provider that was asked.";
+    OUTBOUND_DESTINATION = "outbound.destination", "Bindings", "3.5.5.2", "Destination is the address that the response is posted to.";
+    OUTBOUND_IN_RESPONSE_TO = "outbound.in_response_to", "Profiles", "4.1.4.3", "InResponseTo names the request, on the response and in its confirmation.";
+    OUTBOUND_SIGNATURE = "outbound.signature", "Profiles", "4.1.4.5", "The assertion or the response around it is signed by a published key.";
+    OUTBOUND_ENCRYPTION = "outbound.encryption", "Core", "6.1", "The assertion is encrypted, or can be read.";
+    OUTBOUND_RECIPIENT = "outbound.recipient", "Profiles", "4.1.4.3", "A bearer confirmation names the address as Recipient and still holds.";
+    OUTBOUND_CONDITIONS = "outbound.conditions", "Core", "2.5.1", "The assertion holds now, for this audience.";
+    OUTBOUND_AUTHN = "outbound.authn_statement", "Profiles", "4.1.4.2", "There is an AuthnStatement with a SessionIndex that has not ended.";
+    OUTBOUND_SUBJECT = "outbound.subject", "Core", "2.4.1", "The subject is named in the format that the app uses.";
 }

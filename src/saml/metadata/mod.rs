@@ -4,6 +4,7 @@ mod about;
 pub mod aggregate;
 pub mod diff;
 pub mod endpoints;
+pub mod idp;
 pub mod import;
 mod keys;
 pub mod lint;

@@ -61,7 +61,7 @@ impl From<XmlError> for MetadataRefusal {
                 "Remove the <!DOCTYPE …> declaration; SAML metadata never needs one.",
             ),
             XmlError::NotWellFormed { line, what } => (
-                format!("XML stops at line {line}: {}.", shorten(what)),
+                format!("XML stops at line {line}: {}.", shorten(what.strip_prefix("ill-formed document: ").unwrap_or(what))),
                 "Export the metadata again and send the file as it is; copying it through a mail or an editor may have cut it.",
             ),
             XmlError::ProcessingInstruction { line } => (

@@ -35,7 +35,7 @@ pub fn read_sp(entity: &Element, inherited: &Validity, options: &ReadOptions) ->
     let mut validity = inherited.clone();
     validity.narrow(entity);
     validity.narrow(role);
-    check_validity(&validity, &entity_id, options, &mut findings)?;
+    check_validity(&validity, options, &mut findings)?;
 
     shape::judge(entity, role, &mut findings);
     let sp = SpMetadata {
@@ -154,12 +154,7 @@ fn names_saml2(list: &str, role: &Element) -> (bool, bool) {
     (with_commas || left_out, false)
 }
 
-fn check_validity(
-    validity: &Validity,
-    entity_id: &EntityId,
-    options: &ReadOptions,
-    findings: &mut Vec<Finding>,
-) -> Result<(), MetadataRefusal> {
+fn check_validity(validity: &Validity, options: &ReadOptions, findings: &mut Vec<Finding>) -> Result<(), MetadataRefusal> {
     for value in &validity.odd {
         findings.push(
             rules::VALID_UNTIL_LEXICAL.about(value, "Ask the app's owner to write it in UTC with a Z at the end, or to leave it out."),
@@ -173,9 +168,7 @@ fn check_validity(
     }
     let detail = format!("The document expired on {}.", day_in_words(until));
     let remedy = "Ask the app's owner for a new one, or continue with --accept-expired and refresh later.";
-    let mut refusal = MetadataRefusal::new("valid-until-expired", &spec::METADATA_VALID_UNTIL, detail, remedy).seen(&until.to_rfc3339());
-    refusal.check.difference = Some(format!("the metadata of {}", display(entity_id.as_str(), 200)));
-    Err(refusal)
+    Err(MetadataRefusal::new("valid-until-expired", &spec::METADATA_VALID_UNTIL, detail, remedy).seen(&until.to_rfc3339()))
 }
 
 fn no_usable_acs(sp: &SpMetadata) -> MetadataRefusal {
