@@ -91,3 +91,12 @@ impl Random {
         Reference::from_bits(self.bytes::<5>())
     }
 }
+
+thread_local! {
+    static SYSTEM: std::cell::RefCell<Random> = std::cell::RefCell::new(Random::system());
+}
+
+/// Lends this thread's system generator; for flows, which hand it on to pure code.
+pub fn with_system<T>(work: impl FnOnce(&mut Random) -> T) -> T {
+    SYSTEM.with_borrow_mut(work)
+}
