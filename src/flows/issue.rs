@@ -7,7 +7,7 @@ use crate::model::release::ReleasedAttribute;
 use crate::model::session::{NameId, NameIdPlan, Participant, Session};
 use crate::model::time::Timestamp;
 use crate::model::user::User;
-use crate::registry::name_id::{NameIdError, Wanted};
+use crate::registry::name_id::NameIdError;
 use crate::registry::registered::RegisteredSp;
 use crate::registry::release::person::Person;
 use crate::saml::names::{name_id, status};
@@ -36,9 +36,7 @@ pub async fn prepare(
     let name_id = match transient_of(session, sp, plan) {
         Some(known) => known,
         None => {
-            let wanted =
-                Wanted { format: &plan.format, sp_name_qualifier: plan.sp_name_qualifier.as_deref(), allow_create: plan.allow_create };
-            match services.name_ids.issue(wanted, &sp.release, person, now, &mut Random::system()).await {
+            match services.name_ids.issue(plan, &sp.release, person, now, &mut Random::system()).await {
                 Ok(name_id) => name_id,
                 Err(error) => match (error.check(), error) {
                     (Some(check), _) => return Ok(Err(Box::new(Denial::requester(Some(status::INVALID_NAME_ID_POLICY), check)))),
