@@ -40,7 +40,7 @@ impl Random {
         out
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where randomness comes from")]
     fn refill(&mut self) {
         match &mut self.seeded {
             None => openssl::rand::rand_bytes(&mut self.buffer).expect("the system's random generator answers"),
@@ -90,6 +90,15 @@ impl Random {
     pub fn reference(&mut self) -> Reference {
         Reference::from_bits(self.bytes::<5>())
     }
+}
+
+thread_local! {
+    static SYSTEM: std::cell::RefCell<Random> = std::cell::RefCell::new(Random::system());
+}
+
+/// Lends this thread's system generator; for flows, which hand it on to pure code.
+pub fn with_system<T>(work: impl FnOnce(&mut Random) -> T) -> T {
+    SYSTEM.with_borrow_mut(work)
 }
 
 #[cfg(test)]

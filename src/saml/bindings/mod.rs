@@ -4,6 +4,7 @@
 //! turns it into a `Verified` message, which was read from the very bytes that the signature covers, or was allowed to be
 //! unsigned.
 
+pub mod pasted;
 pub mod post;
 pub mod redirect;
 

@@ -109,5 +109,4 @@ fn decode_message(request: &str, trace: &mut Trace) -> Result<Vec<u8>, Check> {
 }
 
 #[cfg(test)]
-#[path = "post_tests.rs"]
 mod tests;

@@ -185,5 +185,4 @@ pub(super) fn response_instead() -> Check {
 }
 
 #[cfg(test)]
-#[path = "redirect_tests.rs"]
 mod tests;

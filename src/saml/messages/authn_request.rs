@@ -198,7 +198,10 @@ fn read_name_id(element: &Element) -> Result<NameId, MessageError> {
 }
 
 fn read_name_id_policy(element: &Element) -> Result<NameIdPolicy, MessageError> {
-    Sequence::of(element)?.end()?;
+    // Old versions of crewjam/saml wrote the format as text in it, which says nothing.
+    if let Some(child) = element.elements().next() {
+        return Err(broken(child, format!("the element {} is not expected here in NameIDPolicy", shown(&child.local))));
+    }
     Ok(NameIdPolicy {
         format: attribute(element, "Format").filter(|value| !value.is_empty()),
         sp_name_qualifier: attribute(element, "SPNameQualifier").filter(|value| !value.is_empty()),
@@ -255,5 +258,4 @@ fn read_idp_list(element: &Element) -> Result<Vec<String>, MessageError> {
 }
 
 #[cfg(test)]
-#[path = "authn_request_tests.rs"]
 mod tests;

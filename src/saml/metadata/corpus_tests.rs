@@ -121,6 +121,7 @@ fn judge(row: &Row, got: &Result<Import, MetadataRefusal>) -> Vec<String> {
     wrong
 }
 
+/// Clauses: IIP-MD01, IIP-MD03, IIP-MD07, IIP-MD08.
 #[test]
 fn every_document_of_the_corpus_is_judged_as_its_manifest_says() {
     let Some(corpus) = corpus() else { return };

@@ -145,5 +145,4 @@ fn no_context(detail: &'static str, asked: &[String], comparison: Comparison, re
 }
 
 #[cfg(test)]
-#[path = "authn_context_tests.rs"]
 mod tests;

@@ -199,5 +199,4 @@ fn not_registered(usable: &[&AcsEndpoint], url: &str) -> Check {
 }
 
 #[cfg(test)]
-#[path = "destination_tests.rs"]
 mod tests;

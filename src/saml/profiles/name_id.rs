@@ -131,5 +131,4 @@ fn unknown_format(sp: &SpView, format: &str) -> Box<Denial> {
 }
 
 #[cfg(test)]
-#[path = "name_id_tests.rs"]
 mod tests;

@@ -278,5 +278,4 @@ fn time(element: &Element, name: &str) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
-#[path = "sp_check_tests.rs"]
 mod tests;

@@ -2,13 +2,14 @@
 
 use crate::model::check::{Check, Refusal, RefusalClass, Trace};
 use crate::model::secret::Digest;
-use crate::model::session::NameIdPlan;
+use crate::model::session::{NameId, NameIdPlan};
 use crate::model::sp::AttributeConsumingService;
 use crate::model::time::{Span, Timestamp};
 use crate::saml::bindings::Verified;
 use crate::saml::messages::authn_request::AuthnRequest;
 use crate::saml::messages::shown;
 use crate::saml::names::status;
+use crate::saml::profiles::authn_context::{ContextNeed, ContextTable, decide_context};
 use crate::saml::profiles::denial::Denial;
 use crate::saml::profiles::destination::{self, AcsUrl, Chosen, Wish};
 use crate::saml::profiles::name_id::decide_name_id;
@@ -28,14 +29,14 @@ pub struct Endpoint {
     pub urls: Vec<String>,
 }
 
-/// A request that may be answered, once somebody has signed in. Only `accept` and `accept_unsolicited` make one.
+/// A request that may be answered once somebody has signed in, if the decisions that need to know the person (`decide_name_id`,
+/// `decide_context`, `check_subject`) go well. Only `accept` and `accept_unsolicited` make one.
 #[derive(Debug, Clone)]
 pub struct Accepted {
     acs: AcsUrl,
     relay_state: Option<String>,
     /// `None` for a sign-on that we begin ourselves.
     request: Option<Box<AuthnRequest>>,
-    name_id: NameIdPlan,
     attribute_service: Option<AttributeConsumingService>,
     fingerprint: Option<Digest>,
     trace: Trace,
@@ -109,9 +110,38 @@ impl Accepted {
         self.request.as_ref().is_some_and(|request| request.is_passive)
     }
 
-    /// How the NameID is to be made.
-    pub fn name_id(&self) -> &NameIdPlan {
-        &self.name_id
+    /// Decides how the NameID is to be made.
+    ///
+    /// # Errors
+    /// `InvalidNameIDPolicy`, to be passed to `deny`.
+    pub fn decide_name_id(&mut self, sp: &SpView) -> Result<NameIdPlan, Box<Denial>> {
+        let policy = self.request.as_ref().and_then(|request| request.name_id_policy.as_ref());
+        let (plan, check) = decide_name_id(policy, sp)?;
+        self.trace.push(check);
+        Ok(plan)
+    }
+
+    /// Decides which authentication contexts satisfy the request, of those that this person could reach.
+    ///
+    /// # Errors
+    /// `NoAuthnContext`, to be passed to `deny`.
+    pub fn decide_context(&mut self, table: &ContextTable, reachable: &[&str]) -> Result<ContextNeed, Box<Denial>> {
+        let requested = self.request.as_ref().and_then(|request| request.requested_authn_context.as_ref());
+        let (need, check) = decide_context(table, requested, reachable)?;
+        self.trace.push(check);
+        Ok(need)
+    }
+
+    /// Makes sure that the person who signed in is the one that the request names, by the NameID that the answer would have.
+    ///
+    /// # Errors
+    /// `UnknownPrincipal`, to be passed to `deny`.
+    pub fn check_subject(&mut self, issued: Option<&NameId>) -> Result<(), Box<Denial>> {
+        let subject = self.request.as_ref().and_then(|request| request.subject.as_ref());
+        if let Some(check) = subject::check_subject(subject, issued)? {
+            self.trace.push(check);
+        }
+        Ok(())
     }
 
     /// The attributes that the SP wants: of the index in the request, else of the default service of its metadata.
@@ -194,16 +224,6 @@ pub fn accept(verified: Verified<AuthnRequest>, sp: &SpView, endpoint: &Endpoint
         check_key(sp, signed.key, arrived, &mut findings);
     }
     let acs = check_acs(&request, sp, &mut findings);
-    let name_id = match decide_name_id(request.name_id_policy.as_ref(), sp) {
-        Ok((plan, check)) => {
-            findings.pass(check);
-            Some(plan)
-        }
-        Err(denial) => {
-            findings.deny(*denial);
-            None
-        }
-    };
     if let Some(subject) = &request.subject
         && let Err(denial) = subject::check_supported(subject)
     {
@@ -213,17 +233,11 @@ pub fn accept(verified: Verified<AuthnRequest>, sp: &SpView, endpoint: &Endpoint
     check_scoping(&request, endpoint, &mut findings);
 
     let Findings { trace, page, denial } = findings;
-    match (acs, page, denial, name_id) {
-        (Some(acs), None, None, Some(name_id)) => Ok(Accepted {
-            acs,
-            relay_state,
-            request: Some(Box::new(request)),
-            name_id,
-            attribute_service,
-            fingerprint: Some(fingerprint),
-            trace,
-        }),
-        (Some(acs), None, Some(denial), _) => {
+    match (acs, page, denial) {
+        (Some(acs), None, None) => {
+            Ok(Accepted { acs, relay_state, request: Some(Box::new(request)), attribute_service, fingerprint: Some(fingerprint), trace })
+        }
+        (Some(acs), None, Some(denial)) => {
             let refusal = Refusal { class: denial.class, trace };
             Err(Rejected::Answer(ErrorAnswer { acs, in_response_to: Some(request.id), relay_state, denial, refusal }))
         }
@@ -234,7 +248,7 @@ pub fn accept(verified: Verified<AuthnRequest>, sp: &SpView, endpoint: &Endpoint
 /// Judges a sign-on that we begin (Profiles 4.1.5): to the default address, with `target` as RelayState.
 ///
 /// # Errors
-/// A refusal where the SP has no address that can be sent to, or its settings contradict one another.
+/// A refusal where the SP has no address that can be sent to.
 pub fn accept_unsolicited(sp: &SpView, target: Option<String>, mut trace: Trace) -> Result<Accepted, Refusal> {
     let acs = match destination::choose(&sp.metadata, &sp.settings, &Wish::default()) {
         Chosen::Here(acs, check) => {
@@ -244,15 +258,8 @@ pub fn accept_unsolicited(sp: &SpView, target: Option<String>, mut trace: Trace)
         Chosen::Instead(_, denial) => return Err(trace.refuse(RefusalClass::AppSetup, denial.check)),
         Chosen::Nowhere(check) => return Err(trace.refuse(RefusalClass::AppSetup, *check)),
     };
-    let name_id = match decide_name_id(None, sp) {
-        Ok((plan, check)) => {
-            trace.push(check);
-            plan
-        }
-        Err(denial) => return Err(trace.refuse(denial.class, denial.check)),
-    };
     let attribute_service = default_attribute_service(sp).cloned();
-    Ok(Accepted { acs, relay_state: target, request: None, name_id, attribute_service, fingerprint: None, trace })
+    Ok(Accepted { acs, relay_state: target, request: None, attribute_service, fingerprint: None, trace })
 }
 
 /// Core 3.2.1, 4.1.2.
@@ -408,5 +415,6 @@ fn check_scoping(request: &AuthnRequest, endpoint: &Endpoint, findings: &mut Fin
 }
 
 #[cfg(test)]
-#[path = "web_sso_tests.rs"]
+mod corpus_tests;
+#[cfg(test)]
 mod tests;
