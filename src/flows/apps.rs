@@ -116,7 +116,7 @@ async fn fetch(services: &Services, input: AppInput, signer: Option<&str>, allow
 fn refused(refusal: MetadataRefusal) -> Reply {
     let mut reply = Reply::failed(422, refusal.sentence(), refusal.remedy());
     if let Some(error) = &mut reply.error {
-        error.checks = vec![refusal.check];
+        error.checks = vec![*refusal.check];
     }
     reply
 }

@@ -8,7 +8,6 @@ use crate::model::check::{Check, Refusal, RefusalClass, Trace};
 use crate::model::time::Timestamp;
 use crate::saml::bindings::{self, Received, pasted, post, redirect};
 use crate::saml::messages::authn_request::AuthnRequest;
-use crate::saml::profiles::authn_context::decide_context;
 use crate::saml::profiles::web_sso::{Endpoint, accept};
 use crate::saml::spec;
 
@@ -70,11 +69,12 @@ fn judge(services: &Services, message: &str, now: Timestamp, destination: Option
             return Verdict { accepted: false, told, app, trace: rejected.refusal().trace.clone() };
         }
     };
-    let requested = accepted.request().and_then(|request| request.requested_authn_context.as_ref());
     let reachable = crate::authn::policy::reachable_classes(services.facts.protected_transport);
-    match decide_context(&services.facts.contexts, requested, reachable) {
-        Ok((_, check)) => accepted.note(check),
-        Err(denial) => return Verdict { accepted: false, told: "status", app, trace: accepted.deny(*denial).refusal().trace.clone() },
+    let denied = accepted.decide_name_id(&sp.view).map(|_| ()).and_then(|()| {
+        accepted.decide_context(&services.facts.contexts, reachable).map(|_| ())
+    });
+    if let Err(denial) = denied {
+        return Verdict { accepted: false, told: "status", app, trace: accepted.deny(*denial).refusal().trace.clone() };
     }
     Verdict { accepted: true, told: "answer", app, trace: accepted.trace().clone() }
 }

@@ -4,10 +4,10 @@ use crate::crypto::random::Random;
 use crate::flows::{Fault, Services};
 use crate::model::check::Outcome;
 use crate::model::release::ReleasedAttribute;
-use crate::model::session::{NameId, Participant, Session};
+use crate::model::session::{NameId, NameIdPlan, Participant, Session};
 use crate::model::time::Timestamp;
 use crate::model::user::User;
-use crate::registry::name_id::{NameIdError, Wanted};
+use crate::registry::name_id::NameIdError;
 use crate::registry::registered::RegisteredSp;
 use crate::registry::release::person::Person;
 use crate::saml::names::{name_id, status};
@@ -27,18 +27,16 @@ pub async fn prepare(
     services: &Services,
     sp: &RegisteredSp,
     accepted: &mut Accepted,
+    plan: &NameIdPlan,
     user: &User,
     session: Option<&Session>,
     now: Timestamp,
 ) -> Result<Result<Prepared, Box<Denial>>, Fault> {
     let person = Person { user, ids: &services.subject_ids };
-    let name_id = match transient_of(session, sp, accepted) {
+    let name_id = match transient_of(session, sp, plan) {
         Some(known) => known,
         None => {
-            let plan = accepted.name_id();
-            let wanted =
-                Wanted { format: &plan.format, sp_name_qualifier: plan.sp_name_qualifier.as_deref(), allow_create: plan.allow_create };
-            match services.name_ids.issue(wanted, &sp.release, person, now, &mut Random::system()).await {
+            match services.name_ids.issue(plan, &sp.release, person, now, &mut Random::system()).await {
                 Ok(name_id) => name_id,
                 Err(error) => match (error.check(), error) {
                     (Some(check), _) => return Ok(Err(Box::new(Denial::requester(Some(status::INVALID_NAME_ID_POLICY), check)))),
@@ -61,8 +59,8 @@ pub async fn prepare(
 
 /// The transient NameID that the session already has at this app: one for the length of the session, so that logout can name
 /// it and the list of participants does not grow with each visit.
-fn transient_of(session: Option<&Session>, sp: &RegisteredSp, accepted: &Accepted) -> Option<NameId> {
-    if accepted.name_id().format != name_id::TRANSIENT {
+fn transient_of(session: Option<&Session>, sp: &RegisteredSp, plan: &NameIdPlan) -> Option<NameId> {
+    if plan.format != name_id::TRANSIENT {
         return None;
     }
     session?.participants.iter().find_map(|participant| {
@@ -70,7 +68,7 @@ fn transient_of(session: Option<&Session>, sp: &RegisteredSp, accepted: &Accepte
         let known = &participant.name_id;
         let same = participant.entity_id == sp.app.entity_id.as_str()
             && known.format == name_id::TRANSIENT
-            && accepted.name_id().sp_name_qualifier.as_ref().is_none_or(|wanted| known.sp_name_qualifier.as_ref() == Some(wanted));
+            && plan.sp_name_qualifier.as_ref().is_none_or(|wanted| known.sp_name_qualifier.as_ref() == Some(wanted));
         same.then(|| known.clone())
     })
 }

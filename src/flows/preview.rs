@@ -32,7 +32,11 @@ async fn make(services: &Services, sp: &Arc<RegisteredSp>, user: &User, now: Tim
         Ok(accepted) => accepted,
         Err(refusal) => return Ok(Err(refusal.trace)),
     };
-    let prepared = match issue::prepare(services, sp, &mut accepted, user, None, now).await? {
+    let plan = match accepted.decide_name_id(&sp.view) {
+        Ok(plan) => plan,
+        Err(denial) => return Ok(Err(accepted.deny(*denial).refusal().trace.clone())),
+    };
+    let prepared = match issue::prepare(services, sp, &mut accepted, &plan, user, None, now).await? {
         Ok(prepared) => prepared,
         Err(denial) => return Ok(Err(accepted.deny(*denial).refusal().trace.clone())),
     };
@@ -40,6 +44,7 @@ async fn make(services: &Services, sp: &Arc<RegisteredSp>, user: &User, now: Tim
     let session_index = random::with_system(|random| random.xml_id());
     let facts = AssertionFacts {
         name_id: Some(&prepared.name_id),
+        encrypt_name_id: plan.encrypt,
         attributes: &prepared.attributes,
         session_index: &session_index,
         authn_instant: now,

@@ -10,17 +10,15 @@ use crate::flows::{Fault, PENDING_FOR, Services, Visitor, issue};
 use crate::model::check::{Check, Refusal, RefusalClass, Trace, TraceOutcome, TraceRecord};
 use crate::model::event::Event;
 use crate::model::id::{EntityId, Reference};
-use crate::model::session::{NameId, SamlParticipant};
+use crate::model::session::{NameId, NameIdPlan, SamlParticipant};
 use crate::model::time::{Span, Timestamp};
 use crate::model::user::User;
 use crate::registry::registered::RegisteredSp;
 use crate::saml::bindings::{self, Received, post, redirect};
 use crate::saml::messages::authn_request::AuthnRequest;
-use crate::saml::profiles::authn_context::decide_context;
 use crate::saml::profiles::denial::Denial;
 use crate::saml::profiles::nearest::nearest;
 use crate::saml::profiles::respond::{AssertionFacts, OutgoingResponse, respond, respond_error};
-use crate::saml::profiles::subject::check_subject;
 use crate::saml::profiles::web_sso::{self, Accepted, Endpoint, ErrorAnswer, Rejected};
 use crate::saml::spec;
 use crate::session::LiveSession;
@@ -262,13 +260,13 @@ async fn first_seen(
 /// Who is the person, and is that enough?
 async fn go_on(services: &Services, visitor: &Visitor, incoming: &Incoming, sp: &Arc<RegisteredSp>, mut accepted: Accepted) -> Result<Outcome, Fault> {
     let now = (services.clock)();
-    let requested = accepted.request().and_then(|request| request.requested_authn_context.as_ref());
+    let plan = match accepted.decide_name_id(&sp.view) {
+        Ok(plan) => plan,
+        Err(denial) => return deny(services, visitor, sp, None, accepted.deny(*denial)).await,
+    };
     let reachable = policy::reachable_classes(services.facts.protected_transport);
-    let need = match decide_context(&services.facts.contexts, requested, reachable) {
-        Ok((need, check)) => {
-            accepted.note(check);
-            need
-        }
+    let need = match accepted.decide_context(&services.facts.contexts, reachable) {
+        Ok(need) => need,
         Err(denial) => return deny(services, visitor, sp, None, accepted.deny(*denial)).await,
     };
     let need = Need {
@@ -287,7 +285,7 @@ async fn go_on(services: &Services, visitor: &Visitor, incoming: &Incoming, sp: 
             if accepted.force_authn() {
                 accepted.note(Check::passed(&spec::FORCE_AUTHN, "the person signed in for this request"));
             }
-            issue_to(services, visitor, sp, accepted, &live, &user, &satisfied, now).await
+            issue_to(services, visitor, sp, accepted, &plan, &live, &user, &satisfied, now).await
         }
         _ if accepted.is_passive() => deny(services, visitor, sp, None, accepted.deny(Denial::no_passive())).await,
         _ => {
@@ -307,20 +305,18 @@ async fn issue_to(
     visitor: &Visitor,
     sp: &Arc<RegisteredSp>,
     mut accepted: Accepted,
+    plan: &NameIdPlan,
     live: &LiveSession,
     user: &User,
     satisfied: &Satisfied,
     now: Timestamp,
 ) -> Result<Outcome, Fault> {
-    let prepared = match issue::prepare(services, sp, &mut accepted, user, Some(live.session()), now).await? {
+    let prepared = match issue::prepare(services, sp, &mut accepted, plan, user, Some(live.session()), now).await? {
         Ok(prepared) => prepared,
         Err(denial) => return deny(services, visitor, sp, Some(user), accepted.deny(*denial)).await,
     };
-    let subject = accepted.request().and_then(|request| request.subject.as_ref());
-    match check_subject(subject, Some(&prepared.name_id)) {
-        Ok(Some(check)) => accepted.note(check),
-        Ok(None) => {}
-        Err(denial) => return deny(services, visitor, sp, Some(user), accepted.deny(*denial)).await,
+    if let Err(denial) = accepted.check_subject(Some(&prepared.name_id)) {
+        return deny(services, visitor, sp, Some(user), accepted.deny(*denial)).await;
     }
     let participant = SamlParticipant {
         app: sp.app.id.clone(),
@@ -338,6 +334,7 @@ async fn issue_to(
     let keys = services.signing_keys();
     let facts = AssertionFacts {
         name_id: Some(&prepared.name_id),
+        encrypt_name_id: plan.encrypt,
         attributes: &prepared.attributes,
         session_index: &joined.session_index,
         authn_instant: satisfied.event().at,

@@ -7,7 +7,7 @@ use crate::crypto::CryptoError;
 use crate::crypto::random::Random;
 use crate::model::check::Check;
 use crate::model::id::UserId;
-use crate::model::session::NameId;
+use crate::model::session::{NameId, NameIdPlan};
 use crate::model::time::Timestamp;
 use crate::registry::release::expression::Failure;
 use crate::registry::release::person::Person;
@@ -19,17 +19,6 @@ use crate::store::name_ids::NameIds;
 
 /// Persistent NameIDs that are kept in memory; beyond, memory starts anew and the store is asked again.
 const MOST_CACHED: usize = 100_000;
-
-/// Which NameID is wanted: what the request says, else the app's settings and metadata.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// A format URI.
-    pub format: &'a str,
-    /// The SP or affiliation that the name is for, where the request names one; the SP itself otherwise.
-    pub sp_name_qualifier: Option<&'a str>,
-    /// Whether a persistent name may be established now.
-    pub allow_create: bool,
-}
 
 /// Why the wanted NameID cannot be given. `check` is what a trace says of it, `None` where something of ours failed.
 #[derive(Debug, thiserror::Error)]
@@ -88,37 +77,37 @@ impl NameIdIssuer {
         Self { idp: idp.into(), store, established: RwLock::new(HashMap::new()) }
     }
 
-    /// Makes the NameID of a person for an app. A transient one is fresh each time: it tells nothing, not even that it is
+    /// Makes the NameID of a person for an app, as planned; without an SPNameQualifier it is for the SP itself. A transient one is fresh each time: it tells nothing, not even that it is
     /// the same person again.
     ///
     /// # Errors
     /// Says which rule or which missing value stands in the way.
     pub async fn issue(
         &self,
-        wanted: Wanted<'_>,
-        plan: &ReleasePlan,
+        wanted: &NameIdPlan,
+        release: &ReleasePlan,
         person: Person<'_>,
         now: Timestamp,
         random: &mut Random,
     ) -> Result<NameId, NameIdError> {
         let user = person.user;
-        let qualifier = wanted.sp_name_qualifier.unwrap_or(plan.entity_id());
+        let qualifier = wanted.sp_name_qualifier.as_deref().unwrap_or(release.entity_id());
         let qualified = |value: String| NameId {
             value,
-            format: wanted.format.to_owned(),
+            format: wanted.format.clone(),
             name_qualifier: Some(self.idp.clone()),
             sp_name_qualifier: Some(qualifier.to_owned()),
         };
-        let bare = |value: String| NameId { value, format: wanted.format.to_owned(), name_qualifier: None, sp_name_qualifier: None };
-        match wanted.format {
+        let bare = |value: String| NameId { value, format: wanted.format.clone(), name_qualifier: None, sp_name_qualifier: None };
+        match wanted.format.as_str() {
             name_id::PERSISTENT => Ok(qualified(self.persistent(person, qualifier, wanted.allow_create, now).await?)),
             name_id::TRANSIENT => Ok(qualified(random.xml_id())),
             name_id::EMAIL => match user.email.as_deref().filter(|email| email.contains('@')) {
                 Some(email) => Ok(bare(email.to_owned())),
                 None => Err(NameIdError::NoEmail { user: user.name.clone() }),
             },
-            _ if plan.has_name_id_value() && wanted.format != name_id::ENTITY && wanted.format != name_id::ENCRYPTED => {
-                let value = plan.name_id_value(person).map_err(|failure| match failure {
+            _ if release.has_name_id_value() && wanted.format != name_id::ENTITY && wanted.format != name_id::ENCRYPTED => {
+                let value = release.name_id_value(person).map_err(|failure| match failure {
                     Failure::Demanded(message) => NameIdError::Expression(message),
                     Failure::Error(error) => NameIdError::Expression(error.to_string()),
                     Failure::Crypto(error) => NameIdError::Crypto(error),
@@ -188,8 +177,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
     const SP: &str = "https://sp.example.com";
 
-    fn wanted(format: &str) -> Wanted<'_> {
-        Wanted { format, sp_name_qualifier: None, allow_create: true }
+    fn wanted(format: &str) -> NameIdPlan {
+        NameIdPlan { format: format.to_owned(), sp_name_qualifier: None, allow_create: true, encrypt: false }
     }
 
     fn plan(value: Option<&str>) -> ReleasePlan {
@@ -198,8 +187,8 @@ mod tests {
         ReleasePlan::compile(&app, &metadata(), "id.example.com").unwrap()
     }
 
-    async fn issue(issuer: &NameIdIssuer, wanted: Wanted<'_>, value: Option<&str>, user: &User) -> Result<NameId, NameIdError> {
-        issuer.issue(wanted, &plan(value), Person { user, ids: &ids() }, NOW, &mut Random::system()).await
+    async fn issue(issuer: &NameIdIssuer, wanted: NameIdPlan, value: Option<&str>, user: &User) -> Result<NameId, NameIdError> {
+        issuer.issue(&wanted, &plan(value), Person { user, ids: &ids() }, NOW, &mut Random::system()).await
     }
 
     fn issuer() -> (NameIdIssuer, Arc<Memory>) {
@@ -213,7 +202,7 @@ mod tests {
 
         let first = issue(&issuer, wanted(name_id::PERSISTENT), None, &ada()).await.unwrap();
         let again = issue(&issuer, wanted(name_id::PERSISTENT), None, &ada()).await.unwrap();
-        let affiliation = Wanted { sp_name_qualifier: Some("https://affiliation"), ..wanted(name_id::PERSISTENT) };
+        let affiliation = NameIdPlan { sp_name_qualifier: Some("https://affiliation".to_owned()), ..wanted(name_id::PERSISTENT) };
         let other = issue(&issuer, affiliation, None, &ada()).await.unwrap();
 
         assert_eq!(first, again);
@@ -237,11 +226,11 @@ mod tests {
     #[tokio::test]
     async fn without_allow_create_only_an_established_name_is_given() {
         let (issuer, _) = issuer();
-        let reluctant = Wanted { allow_create: false, ..wanted(name_id::PERSISTENT) };
+        let reluctant = || NameIdPlan { allow_create: false, ..wanted(name_id::PERSISTENT) };
 
-        let refused = issue(&issuer, reluctant, None, &ada()).await.unwrap_err();
+        let refused = issue(&issuer, reluctant(), None, &ada()).await.unwrap_err();
         let made = issue(&issuer, wanted(name_id::PERSISTENT), None, &ada()).await.unwrap();
-        let given = issue(&issuer, reluctant, None, &ada()).await.unwrap();
+        let given = issue(&issuer, reluctant(), None, &ada()).await.unwrap();
 
         assert!(matches!(refused, NameIdError::NotEstablished { .. }), "{refused}");
         assert_eq!(refused.check().unwrap().id, "nameid.policy");

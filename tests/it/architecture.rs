@@ -40,7 +40,8 @@ const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("redis", &["store"]),
     ("actix_web", &["web", "app", "demo"]),
     ("clap", &["cli"]),
-    ("toml_edit", &["config"]),
+    // The presets of attribute release are files like the configuration, so that anyone can add one.
+    ("toml_edit", &["config", "registry/release"]),
 ];
 
 /// Rooms without I/O, and the words that would bring it in.

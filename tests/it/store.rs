@@ -6,6 +6,7 @@ mod lively;
 mod outage;
 mod races;
 mod restart;
+mod topologies;
 
 use linkspan::model::session::SessionLifetime;
 use linkspan::model::time::Span;

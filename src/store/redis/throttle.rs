@@ -24,7 +24,8 @@ impl Throttle for Redis {
                 .arg(rule.window.as_millis())
                 .arg(MARGIN.as_millis());
         }
-        let until: String = self.link.script(&script, Twice::Never).await?;
+        // Counted twice it is one failure too many, which is better than no sign-in after Redis restarted.
+        let until: String = self.link.script(&script, Twice::Harmless).await?;
         match until.parse() {
             Ok(0) => Ok(Admission::Allowed),
             Ok(until) => Ok(Admission::Wait { until: Timestamp::from_millis(until) }),

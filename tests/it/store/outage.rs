@@ -88,7 +88,9 @@ async fn a_postgres_that_does_not_answer_is_unavailable_within_two_seconds() {
 async fn an_address_of_no_known_store_is_refused_in_words() {
     let directory = TempDir::new();
     for (data, session) in [("mysql://localhost/x", "embedded"), (sqlite(&directory).as_str(), "memcached://localhost")] {
-        let Err(StoreError::Unusable(words)) = open(&config(&directory, data, session)).await else { panic!("{data} {session} is refused") };
+        let Err(StoreError::Unusable(words)) = open(&config(&directory, data, session)).await else {
+            panic!("{data} {session} is refused")
+        };
         assert!(words.contains("storage."), "{words}");
     }
 }

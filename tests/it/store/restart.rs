@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use linkspan::model::id::SessionId;
+use linkspan::model::session::Session;
 use linkspan::model::time::Span;
+use linkspan::store::api_keys::ApiKeyRecord;
 use linkspan::store::pending::{PendingRequest, WaitingRequest};
 use linkspan::store::replay::Seen;
 use linkspan::store::throttle::{Admission, ThrottleRule};
@@ -77,7 +79,11 @@ fn copy_folder(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy_folder(&entry.path(), &target) } else { drop(std::fs::copy(entry.path(), target).unwrap()) }
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -205,4 +211,34 @@ async fn nobody_else_can_read_the_files() {
         }
     }
     assert!(files >= 3);
+}
+
+#[tokio::test]
+async fn live_credentials_rest_only_as_digests() {
+    let on = opened("sqlite", "embedded").await.unwrap();
+    let [cookie, api_key, link, address] = ["cookie", "api key", "link", "address"].map(|what| format!("plain {what} {}", unique()));
+    let one = Session { secret: digest(&cookie), ..session(&user("x").id) };
+    on.stores.sessions.create(&one).await.unwrap();
+    on.stores.api_keys.insert(&ApiKeyRecord { digest: digest(&api_key), ..super::fixtures::api_key("k1", "ci") }).await.unwrap();
+    on.stores.setup.offer(&digest(&link), NOW).await.unwrap();
+    let waiting =
+        PendingRequest { browser: digest(&cookie), created: NOW, expires: NOW, request: WaitingRequest::Page { path: "/".to_owned() } };
+    on.stores.pending.put(&digest(&address), &waiting).await.unwrap();
+    on.stores.health.commit().await.unwrap();
+
+    let mut bytes = Vec::new();
+    for folder in [on.directory.path().to_owned(), on.directory.path().join("lively")] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                bytes.extend(std::fs::read(path).unwrap());
+            }
+        }
+    }
+
+    let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+    for secret in [cookie, api_key, link, address] {
+        assert!(holds(&digest(&secret).to_hex()), "the digest is there, so we looked in the right place");
+        assert!(!holds(&secret), "{secret}");
+    }
 }

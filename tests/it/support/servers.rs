@@ -70,6 +70,24 @@ impl RedisServer {
         Some(Self { port, child: spawn_redis(port, &extra), extra })
     }
 
+    /// A Sentinel that watches the master at `port` under `service` and judges alone, quickly.
+    pub fn start_sentinel(service: &str, port: u16) -> Option<Self> {
+        program("redis-server")?;
+        let folder = run_directory().join(format!("sentinel-of-{port}"));
+        std::fs::create_dir_all(&folder).expect("a folder for the Sentinel");
+        let file = folder.join("sentinel.conf");
+        let lines = format!(
+            "sentinel monitor {service} 127.0.0.1 {port} 1\nsentinel down-after-milliseconds {service} 500\nsentinel failover-timeout {service} 3000\n"
+        );
+        std::fs::write(&file, lines).expect("a configuration for the Sentinel");
+        let own = free_port();
+        let mut command = bound_to_us(&[]);
+        command.arg(program("redis-server")?).arg(file).args(["--sentinel", "--bind", "127.0.0.1", "--port", &own.to_string()]);
+        let child = spawn(command, folder.join("log"));
+        wait_for("the Sentinel", || std::net::TcpStream::connect(("127.0.0.1", own)).is_ok());
+        Some(Self { port: own, extra: Vec::new(), child })
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -100,7 +118,22 @@ fn spawn_redis(port: u16, extra: &[String]) -> Child {
     std::fs::create_dir_all(&folder).expect("a folder for Redis");
     let mut command = bound_to_us(&[]);
     command.arg(program("redis-server").expect("redis-server was there a moment ago"));
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]).arg(&folder).args(extra);
+    command
+        .args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--repl-diskless-sync-delay",
+            "0",
+            "--dir",
+        ])
+        .arg(&folder)
+        .args(extra);
     let child = spawn(command, folder.join("log"));
     wait_for("Redis", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     child

@@ -11,6 +11,7 @@ use crate::saml::metadata::import::{Import, ImportOptions, import, read_stored};
 use crate::saml::metadata::refusal::MetadataRefusal;
 use crate::saml::xml::reader::Limits;
 
+#[expect(clippy::disallowed_methods, reason = "a test finds its fixtures")]
 pub(super) fn corpus() -> Option<PathBuf> {
     let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let named = std::env::var_os("LINKSPAN_CORPUS").map(PathBuf::from);
