@@ -154,7 +154,7 @@ pub async fn add(services: &Services, add: AppAdd, context: Context) -> Result<R
     if found.entities.len() > 1 {
         let entities: Vec<&str> = found.entities.iter().map(|entity| entity.metadata.entity_id.as_str()).collect();
         return Ok(Reply::found(json!({
-            "entities": entities, "findings": found.findings, "hint": "choose one with --entity; nothing was imported",
+            "entities": entities, "findings": found.all_findings().collect::<Vec<_>>(), "hint": "choose one with --entity; nothing was imported",
         })));
     }
     let document_findings = std::mem::take(&mut found.findings);

@@ -13,6 +13,7 @@ use crate::saml::spec;
 
 /// How a message would come out.
 struct Verdict {
+    /// Whether the message itself is accepted.
     accepted: bool,
     /// `answer`, `status` (the app is told by a SAML status) or `page`.
     told: &'static str,
@@ -73,8 +74,9 @@ fn judge(services: &Services, message: &str, now: Timestamp, destination: Option
     let denied = accepted.decide_name_id(&sp.view).map(|_| ()).and_then(|()| {
         accepted.decide_context(&services.facts.contexts, reachable).map(|_| ())
     });
+    // The message is in order; what it asks for cannot be given to anybody here, which the app is told by a status.
     if let Err(denial) = denied {
-        return Verdict { accepted: false, told: "status", app, trace: accepted.deny(*denial).refusal().trace.clone() };
+        return Verdict { accepted: true, told: "status", app, trace: accepted.deny(*denial).refusal().trace.clone() };
     }
     Verdict { accepted: true, told: "answer", app, trace: accepted.trace().clone() }
 }
