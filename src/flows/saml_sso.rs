@@ -100,9 +100,23 @@ fn decode(request: &WaitingRequest) -> Result<Received<AuthnRequest>, Refusal> {
     }
 }
 
-/// Whether a message can be read at all, before it is parked.
-pub fn is_readable(request: &WaitingRequest) -> Result<(), Refusal> {
-    decode(request).map(|_| ())
+/// Bytes of a posted message and its RelayState that are kept for a person; real requests have a few thousand.
+const PARKED_AT_MOST: usize = 96 << 10;
+
+/// Whether a posted message may be parked: what strangers send must not fill the store.
+pub fn check_parkable(services: &Services, request: &WaitingRequest) -> Result<(), Refusal> {
+    if let WaitingRequest::SamlPost { saml_request, relay_state } = request {
+        let bytes = saml_request.len() + relay_state.as_ref().map_or(0, String::len);
+        if bytes > PARKED_AT_MOST {
+            return Err(broken_form(&format!("the message has {bytes} bytes; {PARKED_AT_MOST} are taken")));
+        }
+    }
+    let received = decode(request)?;
+    let issuer = received.issuer().clone();
+    match services.registry.by_entity_id(&issuer) {
+        Some(_) => Ok(()),
+        None => Err(received.refuse(RefusalClass::AppUnknown, unknown_issuer(services, &issuer))),
+    }
 }
 
 /// The refusal for a form that holds no message.
