@@ -84,8 +84,9 @@ impl Passwords {
         let Ok(fits) = work.await else { return Ok(Attempt::Busy) };
         match user {
             Some(user) if fits => {
-                let [(mine, _), _] = &keys;
+                let [(mine, _), (shared, _)] = &keys;
                 self.throttle.succeeded(std::slice::from_ref(mine)).await?;
+                self.throttle.forgive(std::slice::from_ref(shared)).await?;
                 Ok(if user.enabled { Attempt::Accepted } else { Attempt::Disabled })
             }
             _ => Ok(Attempt::Refused),

@@ -184,6 +184,27 @@ async fn guessing_becomes_slow_and_success_clears_it() {
 }
 
 #[tokio::test]
+async fn many_people_may_sign_in_from_one_address() {
+    on_each(async |on| {
+        let throttle = &on.stores.throttle;
+        let rule = ThrottleRule { free: 3, first_wait: Span::seconds(10), longest: Span::minutes(5), window: Span::minutes(15) };
+        let address = unique();
+        let keys = [(address.clone(), rule)];
+        assert_eq!(throttle.attempt(&keys, NOW).await.unwrap(), Admission::Allowed);
+
+        for _ in 0..10 {
+            assert_eq!(throttle.attempt(&keys, NOW).await.unwrap(), Admission::Allowed);
+            throttle.forgive(std::slice::from_ref(&address)).await.unwrap();
+        }
+
+        assert_eq!(throttle.attempt(&keys, NOW).await.unwrap(), Admission::Allowed);
+        assert_eq!(throttle.attempt(&keys, NOW).await.unwrap(), Admission::Allowed, "the failure before the others still counts");
+        assert_eq!(throttle.attempt(&keys, NOW).await.unwrap(), Admission::Wait { until: NOW + Span::seconds(10) });
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_wait_never_exceeds_the_longest_and_failures_are_forgotten() {
     on_each(async |on| {
         let throttle = &on.stores.throttle;
