@@ -27,7 +27,7 @@ enum Verb {
     #[command(after_help = "Examples:\n  linkspan audit tail\n  linkspan audit tail -o json | jq .event")]
     Tail {
         /// How many earlier events to print first
-        #[arg(short, long, value_name = "N", default_value_t = 10)]
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
         lines: u32,
     },
     /// Print every event as one JSON object per line
