@@ -18,6 +18,7 @@ mod audit;
 mod checks;
 mod config;
 pub mod control;
+mod decode;
 mod group;
 mod health;
 mod http;

@@ -8,7 +8,7 @@ use crate::cli::output::{self, Failure, Format, Style, items, list, text};
 use crate::cli::table::Facts;
 use crate::cli::{Global, checks, input};
 use crate::flows::command::Command;
-use crate::saml::bindings::pasted::{self, Pasted};
+use crate::cli::decode::{self, Decoded};
 use crate::saml::xml::tree::Element;
 use crate::saml::xml::writer;
 
@@ -69,15 +69,15 @@ impl SamlArgs {
     }
 }
 
-fn decoded(file: &str) -> Result<Pasted, Failure> {
+fn decoded(file: &str) -> Result<Decoded, Failure> {
     let bytes = input::read(file, LARGEST)?;
-    pasted::decode(&bytes).map_err(|cause| {
+    decode::decode(&bytes).map_err(|cause| {
         let remedy = "paste the whole message: XML, the value of SAMLRequest or SAMLResponse, or the URL that carried it";
         output::failed(1, format!("{}: {cause}", input::called(file)), remedy)
     })
 }
 
-fn show(format: Format, decoded: &Pasted) {
+fn show(format: Format, decoded: &Decoded) {
     let xml = writer::pretty(&decoded.root);
     let facts = facts(decoded);
     match format {
@@ -105,7 +105,7 @@ fn show(format: Format, decoded: &Pasted) {
 }
 
 /// What stands in the message, by name.
-fn facts(decoded: &Pasted) -> Vec<(&'static str, String)> {
+fn facts(decoded: &Decoded) -> Vec<(&'static str, String)> {
     let root = message(&decoded.root);
     let mut facts = vec![
         ("wrapped as", decoded.steps.join(", then ")),
@@ -195,7 +195,7 @@ mod tests {
             <p:Status><p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></p:Status>
             <Assertion><Subject><NameID>ada</NameID></Subject><AttributeStatement><Attribute Name="urn:oid:1" FriendlyName="mail">
             <AttributeValue>ada@example.com</AttributeValue></Attribute></AttributeStatement></Assertion></p:Response>"#;
-        let facts = facts(&pasted::decode(xml.as_bytes()).unwrap());
+        let facts = facts(&decode::decode(xml.as_bytes()).unwrap());
         for expected in [
             ("message", "Response"),
             ("in response to", "_q"),
