@@ -84,8 +84,10 @@ impl Passwords {
         let Ok(fits) = work.await else { return Ok(Attempt::Busy) };
         match user {
             Some(user) if fits => {
-                let [(mine, _), _] = &keys;
+                let [(mine, _), (address, rule)] = &keys;
                 self.throttle.succeeded(std::slice::from_ref(mine)).await?;
+                // Many people share an address, so success takes back its own count there and clears nobody else's.
+                self.throttle.forgive(address, rule).await?;
                 Ok(if user.enabled { Attempt::Accepted } else { Attempt::Disabled })
             }
             _ => Ok(Attempt::Refused),

@@ -70,9 +70,10 @@ fn judge(services: &Services, message: &str, now: Timestamp, destination: Option
         }
     };
     let reachable = crate::authn::policy::reachable_classes(services.facts.protected_transport);
-    let denied = accepted.decide_name_id(&sp.view).map(|_| ()).and_then(|()| {
-        accepted.decide_context(&services.facts.contexts, reachable).map(|_| ())
-    });
+    let denied = accepted
+        .decide_name_id(&sp.view)
+        .map(|_| ())
+        .and_then(|()| accepted.decide_context(&services.facts.contexts, reachable).map(|_| ()));
     if let Err(denial) = denied {
         return Verdict { accepted: false, told: "status", app, trace: accepted.deny(*denial).refusal().trace.clone() };
     }
@@ -81,7 +82,8 @@ fn judge(services: &Services, message: &str, now: Timestamp, destination: Option
 
 fn read(message: &str) -> Result<Received<AuthnRequest>, Refusal> {
     let broken = |what: String| {
-        let check = Check::failed(&spec::POST_DECODED, what, "paste the whole message: XML, the value of SAMLRequest, or the URL that carried it");
+        let check =
+            Check::failed(&spec::POST_DECODED, what, "paste the whole message: XML, the value of SAMLRequest, or the URL that carried it");
         Refusal::new(RefusalClass::MessageBroken, check)
     };
     let pasted = pasted::decode(message.as_bytes()).map_err(broken)?;

@@ -136,7 +136,12 @@ async fn refuse(
 }
 
 /// An AuthnRequest: who sent it, is it theirs, may it be answered, where?
-async fn answer(services: &Services, visitor: &Visitor, incoming: &Incoming, mut received: Received<AuthnRequest>) -> Result<Outcome, Fault> {
+async fn answer(
+    services: &Services,
+    visitor: &Visitor,
+    incoming: &Incoming,
+    mut received: Received<AuthnRequest>,
+) -> Result<Outcome, Fault> {
     let issuer = received.issuer().clone();
     let Some(sp) = services.registry.by_entity_id(&issuer) else {
         let refusal = received.refuse(RefusalClass::AppUnknown, unknown_issuer(services, &issuer));
@@ -258,7 +263,13 @@ async fn first_seen(
 }
 
 /// Who is the person, and is that enough?
-async fn go_on(services: &Services, visitor: &Visitor, incoming: &Incoming, sp: &Arc<RegisteredSp>, mut accepted: Accepted) -> Result<Outcome, Fault> {
+async fn go_on(
+    services: &Services,
+    visitor: &Visitor,
+    incoming: &Incoming,
+    sp: &Arc<RegisteredSp>,
+    mut accepted: Accepted,
+) -> Result<Outcome, Fault> {
     let now = (services.clock)();
     let plan = match accepted.decide_name_id(&sp.view) {
         Ok(plan) => plan,
@@ -269,10 +280,7 @@ async fn go_on(services: &Services, visitor: &Visitor, incoming: &Incoming, sp: 
         Ok(need) => need,
         Err(denial) => return deny(services, visitor, sp, None, accepted.deny(*denial)).await,
     };
-    let need = Need {
-        fresh_since: accepted.force_authn().then_some(incoming.arrived),
-        classes: need.acceptable().map(<[String]>::to_vec),
-    };
+    let need = Need { fresh_since: accepted.force_authn().then_some(incoming.arrived), classes: need.acceptable().map(<[String]>::to_vec) };
     let live = services.live_session(visitor, now).await?;
     let user = match &live {
         Some(live) => services.directory.by_id(&live.session().user).await?.filter(|user| user.enabled),
@@ -402,7 +410,13 @@ async fn record_success(
 /// Tells the app by a SAML status; keeps the trace.
 ///
 /// A person who may not use the app, or lacks what it needs, is told here: many apps answer such a status with a crash.
-async fn deny(services: &Services, visitor: &Visitor, sp: &Arc<RegisteredSp>, user: Option<&User>, answer: ErrorAnswer) -> Result<Outcome, Fault> {
+async fn deny(
+    services: &Services,
+    visitor: &Visitor,
+    sp: &Arc<RegisteredSp>,
+    user: Option<&User>,
+    answer: ErrorAnswer,
+) -> Result<Outcome, Fault> {
     let now = (services.clock)();
     let refusal = answer.refusal();
     let check = answer.denial().check.id.to_string();

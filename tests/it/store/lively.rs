@@ -184,6 +184,31 @@ async fn guessing_becomes_slow_and_success_clears_it() {
 }
 
 #[tokio::test]
+async fn a_success_takes_back_its_own_count_and_nobody_elses() {
+    on_each(async |on| {
+        let throttle = &on.stores.throttle;
+        let rule = ThrottleRule { free: 3, first_wait: Span::seconds(10), longest: Span::minutes(5), window: Span::minutes(15) };
+        let keys = [(unique(), rule)];
+        let (key, _) = &keys[0];
+
+        for _ in 0..10 {
+            assert_eq!(throttle.attempt(&keys, NOW).await.unwrap(), Admission::Allowed, "successes never add up");
+            throttle.forgive(key, &rule).await.unwrap();
+        }
+        for _ in 0..3 {
+            assert_eq!(throttle.attempt(&keys, NOW).await.unwrap(), Admission::Allowed);
+        }
+        let until = NOW + Span::seconds(10);
+        assert_eq!(throttle.attempt(&keys, NOW).await.unwrap(), Admission::Wait { until });
+        assert_eq!(throttle.attempt(&keys, until).await.unwrap(), Admission::Allowed);
+        throttle.forgive(key, &rule).await.unwrap();
+        let due = until + Span::seconds(20);
+        assert_eq!(throttle.attempt(&keys, until).await.unwrap(), Admission::Wait { until: due }, "three failures are left");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_wait_never_exceeds_the_longest_and_failures_are_forgotten() {
     on_each(async |on| {
         let throttle = &on.stores.throttle;
