@@ -84,10 +84,9 @@ impl Passwords {
         let Ok(fits) = work.await else { return Ok(Attempt::Busy) };
         match user {
             Some(user) if fits => {
-                let [(mine, _), (address, rule)] = &keys;
+                let [(mine, _), (shared, _)] = &keys;
                 self.throttle.succeeded(std::slice::from_ref(mine)).await?;
-                // Many people share an address, so success takes back its own count there and clears nobody else's.
-                self.throttle.forgive(address, rule).await?;
+                self.throttle.forgive(std::slice::from_ref(shared)).await?;
                 Ok(if user.enabled { Attempt::Accepted } else { Attempt::Disabled })
             }
             _ => Ok(Attempt::Refused),

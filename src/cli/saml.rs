@@ -181,7 +181,7 @@ mod tests {
             <p:Status><p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></p:Status>
             <Assertion><Subject><NameID>ada</NameID></Subject><AttributeStatement><Attribute Name="urn:oid:1" FriendlyName="mail">
             <AttributeValue>ada@example.com</AttributeValue></Attribute></AttributeStatement></Assertion></p:Response>"#;
-        let facts = facts(&decode::decode(xml.as_bytes()).unwrap());
+        let facts = facts(&pasted::decode(xml.as_bytes()).unwrap());
         for expected in [
             ("message", "Response"),
             ("in response to", "_q"),

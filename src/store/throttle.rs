@@ -40,9 +40,9 @@ pub trait Throttle: Send + Sync {
     /// Takes one attempt under each key in one atomic step, counting it as a failure until `succeeded` says otherwise; if
     /// any key has to wait nothing is counted and the latest end is returned. Racing callers cannot exceed the rule.
     async fn attempt(&self, keys: &[(String, ThrottleRule)], now: Timestamp) -> Result<Admission>;
-    /// Takes back the one failure that `attempt` counted for what then succeeded, under a key that others count on too. The
-    /// wait goes with it if none is due for what is left; a success never shortens a wait that others have earned.
-    async fn forgive(&self, key: &str, rule: &ThrottleRule) -> Result<()>;
     /// Clears the counters of these keys.
     async fn succeeded(&self, keys: &[String]) -> Result<()>;
+    /// Takes back one attempt under each key, which `attempt` counted as a failure in advance: many people may sign in from
+    /// behind one address.
+    async fn forgive(&self, keys: &[String]) -> Result<()>;
 }

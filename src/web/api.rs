@@ -45,7 +45,8 @@ async fn admit(web: &Web, request: &HttpRequest, scope: &str) -> Result<Caller, 
     }
 }
 
-/// A reply as an answer; lists are paged by the command, single records carry their revision as ETag.
+/// A reply as an answer: lists as `{"items", "next"}`, where `next` is the cursor of the next page; single records carry their
+/// revision as ETag.
 fn of_reply(reply: Reply, success: StatusCode) -> HttpResponse {
     if let Some(error) = reply.error {
         let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
@@ -61,11 +62,17 @@ fn of_reply(reply: Reply, success: StatusCode) -> HttpResponse {
             Value::Null,
         );
     }
-    let mut builder = HttpResponse::build(success);
+    // The same metadata once more makes nothing.
+    let unchanged = reply.value.get("result").and_then(Value::as_str) == Some("unchanged");
+    let mut builder = HttpResponse::build(if unchanged { StatusCode::OK } else { success });
     if let Some(revision) = reply.value.get("revision").and_then(Value::as_i64) {
         builder.insert_header((header::ETAG, format!("\"{revision}\"")));
     }
-    builder.insert_header((header::CACHE_CONTROL, "no-store")).json(reply.value)
+    let value = match reply.value {
+        list @ Value::Array(_) => json!({ "items": list, "next": null }),
+        other => other,
+    };
+    builder.insert_header((header::CACHE_CONTROL, "no-store")).json(value)
 }
 
 async fn run(web: &Web, request: &HttpRequest, scope: &str, command: Command, success: StatusCode) -> HttpResponse {

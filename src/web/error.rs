@@ -12,7 +12,7 @@ use crate::model::id::Reference;
 use crate::model::time::Timestamp;
 use crate::web::headers::{FormAction, content_security_policy};
 use crate::web::pages::ErrorPage;
-use crate::web::{Web, headers};
+use crate::web::Web;
 
 /// An answer that is an error page.
 pub struct WebError {
@@ -140,9 +140,6 @@ impl ResponseError for WebError {
         }
         if self.retry_after {
             builder.insert_header((header::RETRY_AFTER, "5"));
-        }
-        for (name, value) in headers::common(false) {
-            builder.insert_header((name, value));
         }
         builder.body(self.html.clone())
     }

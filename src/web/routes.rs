@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Data, Path, PayloadConfig, ServiceConfig, delete, get, patch, post, put, resource, route, scope, to};
+use actix_web::web::{Data, Path, PayloadConfig, QueryConfig, ServiceConfig, delete, get, head, patch, post, put, resource, route, scope, to};
 
 use crate::web::error::WebError;
 use crate::web::{Web, api, control, health, login, portal, saml, setup};
@@ -17,6 +17,7 @@ const METADATA: usize = 10 << 20;
 pub fn public(config: &mut ServiceConfig) {
     config
         .app_data(PayloadConfig::new(FORM))
+        .app_data(QueryConfig::default().error_handler(|_, request| broken_query(request)))
         .route("/", get().to(portal::root))
         .route("/login", get().to(login::show))
         .route("/login", post().to(login::submit))
@@ -27,6 +28,7 @@ pub fn public(config: &mut ServiceConfig) {
         .route("/setup/{token}", get().to(setup::show))
         .route("/setup/{token}", post().to(setup::submit))
         .route("/saml/metadata", get().to(saml::show_metadata))
+        .route("/saml/metadata", head().to(saml::show_metadata))
         .route("/saml/sso", get().to(saml::redirect))
         .route("/saml/sso", post().to(saml::post))
         .route("/saml/start", get().to(saml::start))
@@ -74,6 +76,14 @@ async fn asset(web: Data<Web>, path: Path<(String, String)>) -> HttpResponse {
             .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
             .body(asset.bytes.clone()),
         _ => HttpResponse::NotFound().finish(),
+    }
+}
+
+/// A query that says the same thing twice, or nothing that can be read.
+fn broken_query(request: &HttpRequest) -> actix_web::Error {
+    match request.app_data::<Data<Web>>() {
+        Some(web) => WebError::plain(web, StatusCode::BAD_REQUEST, "broken_query").into(),
+        None => actix_web::error::ErrorBadRequest("the query cannot be read"),
     }
 }
 

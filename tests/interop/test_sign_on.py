@@ -12,7 +12,7 @@ from harness.xmltools import (
     NS, assert_schema_valid, assert_signature, decrypt_element, decrypted_response, find, find_all, parse, signing_certificates,
 )
 from lxml import etree
-from saml2.response import StatusError, StatusInvalidNameidPolicy, StatusNoAuthnContext, StatusNoPassive, StatusUnsupportedBinding
+from saml2.response import StatusError, StatusInvalidNameidPolicy, StatusNoAuthnContext, StatusNoPassive, StatusNoSupportedIdp, StatusUnsupportedBinding
 
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
@@ -462,7 +462,8 @@ def test_optional_content_of_a_request_does_no_harm(idp, make_sp, browser, sign_
     inner = (
         '<p:Extensions><x:Anything xmlns:x="urn:example:x" a="1"><x:Deeper/></x:Anything></p:Extensions>'
         '<a:Conditions NotBefore="2000-01-01T00:00:00Z"/>'
-        '<p:Scoping ProxyCount="0"><p:IDPList><p:IDPEntry ProviderID="https://other.example.org/idp"/></p:IDPList></p:Scoping>'
+        f'<p:Scoping ProxyCount="0"><p:IDPList><p:IDPEntry ProviderID="https://other.example.org/idp"/><p:IDPEntry ProviderID="{idp.base}/saml/metadata"/>'
+        "</p:IDPList><p:RequesterID>https://behind.example.org</p:RequesterID></p:Scoping>"
     )
     request_id = "_" + "e" * 32
     request = sp.send(request_id, plain_request(sp, idp, request_id, 'Consent="urn:example:none" ProviderName="Ü"', inner), f"{idp.base}/saml/sso")
@@ -470,6 +471,16 @@ def test_optional_content_of_a_request_does_no_harm(idp, make_sp, browser, sign_
     told = sp.receive(sign_on(browser, request, "alice"), request)
 
     assert told.ava["mail"] == ["alice@example.org"]
+
+
+def test_a_request_that_only_others_may_answer_is_not_answered(idp, make_sp, browser, sign_on):
+    sp = make_sp(idp)
+    inner = '<p:Scoping><p:IDPList><p:IDPEntry ProviderID="https://other.example.org/idp"/></p:IDPList></p:Scoping>'
+    request_id = "_" + "d" * 32
+    request = sp.send(request_id, plain_request(sp, idp, request_id, "", inner), f"{idp.base}/saml/sso")
+
+    with pytest.raises(StatusNoSupportedIdp):
+        sp.receive(sign_on(browser, request), request)
 
 
 @pytest.mark.clause("IIP-SSO07")

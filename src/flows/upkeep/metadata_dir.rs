@@ -22,36 +22,42 @@ use crate::saml::metadata::import::{Import, ImportOptions, import};
 const SETTLE: Duration = Duration::from_millis(200);
 /// Folders on network file systems tell nothing: look anyway.
 const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
+const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(1);
 
-/// Watches until the task is dropped.
+/// Watches until the task is dropped. A folder that is not there (yet, or any more) is looked for every second.
 pub async fn run(services: Arc<Services>, directory: PathBuf) {
     let (tell, mut told) = mpsc::channel::<()>(1);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
-            // A full channel means that a look is due already.
-            let _ = tell.try_send(());
-        }
-    });
-    let _watcher = match watcher {
-        Ok(mut watcher) => {
-            if let Err(error) = watcher.watch(&directory, RecursiveMode::NonRecursive) {
-                tracing::warn!(error = %error, directory = %directory.display(), "the metadata folder is not watched, but read once a minute");
-            }
-            Some(watcher)
-        }
-        Err(_) => None,
-    };
+    let mut watcher = None;
     loop {
-        let woken = tokio::time::timeout(AT_LEAST_EVERY, told.recv()).await;
-        if matches!(woken, Ok(None)) {
-            return;
+        if watcher.is_some() && directory.is_dir() {
+            // Woken or not, it is time to look.
+            let _ = tokio::time::timeout(AT_LEAST_EVERY, told.recv()).await;
+            tokio::time::sleep(SETTLE).await;
+            while told.try_recv().is_ok() {}
+        } else {
+            let had_one = watcher.take().is_some();
+            watcher = watch(&directory, tell.clone());
+            if watcher.is_none() && !had_one {
+                tokio::time::sleep(LOOK_FOR_FOLDER_EVERY).await;
+                continue;
+            }
         }
-        tokio::time::sleep(SETTLE).await;
-        while told.try_recv().is_ok() {}
         if let Err(fault) = scan(&services, &directory).await {
             tracing::warn!(error = %fault, "the metadata folder cannot be taken over now");
         }
     }
+}
+
+fn watch(directory: &Path, tell: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            // A full channel means that a look is due already.
+            let _ = tell.try_send(());
+        }
+    })
+    .ok()?;
+    watcher.watch(directory, RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
 }
 
 /// Brings the registry in line with the folder. A missing folder is an empty one.

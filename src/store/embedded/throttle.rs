@@ -48,24 +48,6 @@ impl Throttle for Embedded {
         Ok(Admission::Allowed)
     }
 
-    async fn forgive(&self, key: &str, rule: &ThrottleRule) -> Result<()> {
-        let state = &self.state;
-        state.journal.admit()?;
-        let mut counters = state.tables.throttle.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(failures) = counters.get_mut(key) else { return Ok(()) };
-        failures.count = failures.count.saturating_sub(1);
-        if failures.count < rule.free {
-            failures.until = Timestamp::from_millis(0);
-        }
-        if failures.count > 0 {
-            state.journal.append(&frame::failures(key, failures)?);
-        } else {
-            counters.remove(key);
-            state.journal.append(&frame::cleared(key));
-        }
-        Ok(())
-    }
-
     async fn succeeded(&self, keys: &[String]) -> Result<()> {
         let state = &self.state;
         state.journal.admit()?;
@@ -74,6 +56,19 @@ impl Throttle for Embedded {
             if counters.remove(key).is_some() {
                 state.journal.append(&frame::cleared(key));
             }
+        }
+        Ok(())
+    }
+
+    async fn forgive(&self, keys: &[String]) -> Result<()> {
+        let state = &self.state;
+        state.journal.admit()?;
+        let mut counters = state.tables.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            let Some(failures) = counters.get_mut(key) else { continue };
+            // The attempt was admitted, so whatever wait stands now is of its own making.
+            *failures = Failures { count: failures.count.saturating_sub(1), until: Timestamp::from_millis(0), ..*failures };
+            state.journal.append(&frame::failures(key, failures)?);
         }
         Ok(())
     }
