@@ -151,11 +151,7 @@ async fn build(config: &Config) -> Result<Arc<Services>, StartError> {
 /// The storage directory is ours alone.
 fn prepare_directory(directory: &Path) -> Result<(), StartError> {
     let refused = |error: io::Error| {
-        StartError::new(
-            1,
-            format!("{} cannot be used: {error}", directory.display()),
-            "choose another storage.directory, or its owner's account",
-        )
+        StartError::new(1, format!("{} cannot be used: {error}", directory.display()), "choose another storage.directory, or its owner's account")
     };
     if !directory.exists() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(refused)?;

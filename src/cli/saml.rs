@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+
 use crate::cli::output::{self, Format, Style, items, list, text};
 use crate::cli::table::Facts;
 use crate::cli::{Global, checks, input};

@@ -13,7 +13,8 @@ use crate::store::api_keys::ApiKeyRecord;
 use crate::store::users::Inserted;
 
 /// Scopes that mean something so far.
-pub const SCOPES: &[&str] = &["apps:read", "apps:write", "users:read", "users:write", "sessions:read", "sessions:write", "traces:read"];
+pub const SCOPES: &[&str] =
+    &["apps:read", "apps:write", "users:read", "users:write", "sessions:read", "sessions:write", "traces:read"];
 
 fn to_json(key: &ApiKeyRecord) -> Value {
     json!({
@@ -65,11 +66,7 @@ pub async fn new(
         created: now,
     };
     if services.stores.api_keys.insert(&record).await? == Inserted::Taken {
-        return Ok(Reply::failed(
-            409,
-            format!("there is already a key called {name}"),
-            "choose another name, or remove it: linkspan apikey rm",
-        ));
+        return Ok(Reply::failed(409, format!("there is already a key called {name}"), "choose another name, or remove it: linkspan apikey rm"));
     }
     let event = Event::ApiKeyCreated { name: record.name.clone(), scopes: record.scopes.clone() };
     services.audit.record(now, event, context).await?;

@@ -36,22 +36,18 @@ pub fn to_json(sp: &RegisteredSp) -> Value {
     let acs: Vec<Value> = metadata
         .acs
         .iter()
-        .map(|acs| {
-            json!({
-                "binding": acs.binding, "location": acs.location, "index": acs.index, "default": acs.is_default,
-                "usable": sp.can_use(acs.unusable), "unusable": acs.unusable,
-            })
-        })
+        .map(|acs| json!({
+            "binding": acs.binding, "location": acs.location, "index": acs.index, "default": acs.is_default,
+            "usable": sp.can_use(acs.unusable), "unusable": acs.unusable,
+        }))
         .collect();
     let slo: Vec<Value> = metadata
         .slo
         .iter()
-        .map(|slo| {
-            json!({
-                "binding": slo.binding, "location": slo.location, "response_location": slo.response_location,
-                "usable": sp.can_use(slo.unusable),
-            })
-        })
+        .map(|slo| json!({
+            "binding": slo.binding, "location": slo.location, "response_location": slo.response_location,
+            "usable": sp.can_use(slo.unusable),
+        }))
         .collect();
     let keys: Vec<Value> = metadata
         .keys
@@ -139,13 +135,7 @@ pub async fn add(services: &Services, add: AppAdd, context: Context) -> Result<R
     let signer = match add.signer.as_deref().map(|pem| x509::read_pem(pem.as_bytes())) {
         None => None,
         Some(Ok(certificate)) => Some(certificate.key),
-        Some(Err(_)) => {
-            return Ok(Reply::failed(
-                422,
-                "the signer's certificate cannot be read",
-                "give a PEM file that begins with -----BEGIN CERTIFICATE-----",
-            ));
-        }
+        Some(Err(_)) => return Ok(Reply::failed(422, "the signer's certificate cannot be read", "give a PEM file that begins with -----BEGIN CERTIFICATE-----")),
     };
     let entity = match add.entity.as_deref().map(EntityId::parse) {
         None => None,
@@ -156,8 +146,7 @@ pub async fn add(services: &Services, add: AppAdd, context: Context) -> Result<R
         Ok(fetched) => fetched,
         Err(reply) => return Ok(reply),
     };
-    let options =
-        ImportOptions { entity, accept_expired: add.accept_expired, allow_http: add.allow_http, signer, ..ImportOptions::new(now) };
+    let options = ImportOptions { entity, accept_expired: add.accept_expired, allow_http: add.allow_http, signer, ..ImportOptions::new(now) };
     let mut found = match read(&fetched.bytes, options).await? {
         Ok(found) => found,
         Err(reply) => return Ok(reply),
@@ -165,7 +154,7 @@ pub async fn add(services: &Services, add: AppAdd, context: Context) -> Result<R
     if found.entities.len() > 1 {
         let entities: Vec<&str> = found.entities.iter().map(|entity| entity.metadata.entity_id.as_str()).collect();
         return Ok(Reply::found(json!({
-            "entities": entities, "findings": found.findings, "hint": "choose one with --entity; nothing was imported",
+            "entities": entities, "findings": found.all_findings().collect::<Vec<_>>(), "hint": "choose one with --entity; nothing was imported",
         })));
     }
     let document_findings = std::mem::take(&mut found.findings);
@@ -295,9 +284,7 @@ fn reply_with(services: &Services, id: &AppId, result: &str, changes: &[Change],
 }
 
 fn check_release(services: &Services, app: &App, metadata: &crate::model::sp::SpMetadata) -> Result<(), Reply> {
-    ReleasePlan::compile(app, metadata, &services.facts.host)
-        .map(|_| ())
-        .map_err(|error| Reply::failed(422, error.to_string(), error.remedy()))
+    ReleasePlan::compile(app, metadata, &services.facts.host).map(|_| ()).map_err(|error| Reply::failed(422, error.to_string(), error.remedy()))
 }
 
 /// What people call it: its own display name, else the host of its entity ID or first ACS.
@@ -326,12 +313,7 @@ fn slug(name: &str) -> String {
 }
 
 /// Takes an entity of a metadata file over; says why where it cannot.
-pub async fn take_from_file(
-    services: &Services,
-    entity: ImportedEntity,
-    file: &str,
-    context: Context,
-) -> Result<Result<(), String>, Fault> {
+pub async fn take_from_file(services: &Services, entity: ImportedEntity, file: &str, context: Context) -> Result<Result<(), String>, Fault> {
     let now = (services.clock)();
     let source = AppSource::File { path: file.to_owned() };
     let Some(present) = services.stores.apps.by_entity_id(&entity.metadata.entity_id).await? else {

@@ -40,7 +40,9 @@ pub async fn run(services: &Services, command: Command, context: Context) -> Res
         Command::TraceList { app, user, failed, limit } => traces::list(services, app, user, failed, limit).await,
         Command::TraceShow { reference } => traces::show(services, &reference).await,
         Command::SamlExplain { message, at, destination } => explain::run(services, &message, at.as_deref(), destination.as_deref()).await,
-        Command::ApiKeyNew { name, scopes, expires, networks } => api_keys::new(services, &name, scopes, expires, networks, context).await,
+        Command::ApiKeyNew { name, scopes, expires, networks } => {
+            api_keys::new(services, &name, scopes, expires, networks, context).await
+        }
         Command::ApiKeyList => api_keys::list(services).await,
         Command::ApiKeyRemove { id } => api_keys::remove(services, &id, context).await,
         Command::AuditRead { after, limit } => audit(services, after, limit).await,

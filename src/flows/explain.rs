@@ -13,6 +13,7 @@ use crate::saml::spec;
 
 /// How a message would come out.
 struct Verdict {
+    /// Whether the message itself is accepted.
     accepted: bool,
     /// `answer`, `status` (the app is told by a SAML status) or `page`.
     told: &'static str,
@@ -70,20 +71,19 @@ fn judge(services: &Services, message: &str, now: Timestamp, destination: Option
         }
     };
     let reachable = crate::authn::policy::reachable_classes(services.facts.protected_transport);
-    let denied = accepted
-        .decide_name_id(&sp.view)
-        .map(|_| ())
-        .and_then(|()| accepted.decide_context(&services.facts.contexts, reachable).map(|_| ()));
+    let denied = accepted.decide_name_id(&sp.view).map(|_| ()).and_then(|()| {
+        accepted.decide_context(&services.facts.contexts, reachable).map(|_| ())
+    });
+    // The message is in order; what it asks for cannot be given to anybody here, which the app is told by a status.
     if let Err(denial) = denied {
-        return Verdict { accepted: false, told: "status", app, trace: accepted.deny(*denial).refusal().trace.clone() };
+        return Verdict { accepted: true, told: "status", app, trace: accepted.deny(*denial).refusal().trace.clone() };
     }
     Verdict { accepted: true, told: "answer", app, trace: accepted.trace().clone() }
 }
 
 fn read(message: &str) -> Result<Received<AuthnRequest>, Refusal> {
     let broken = |what: String| {
-        let check =
-            Check::failed(&spec::POST_DECODED, what, "paste the whole message: XML, the value of SAMLRequest, or the URL that carried it");
+        let check = Check::failed(&spec::POST_DECODED, what, "paste the whole message: XML, the value of SAMLRequest, or the URL that carried it");
         Refusal::new(RefusalClass::MessageBroken, check)
     };
     let pasted = pasted::decode(message.as_bytes()).map_err(broken)?;

@@ -9,8 +9,7 @@ use crate::model::event::Event;
 use crate::store::users::Inserted;
 
 pub async fn list(services: &Services) -> Result<Reply, Fault> {
-    let groups: Vec<Value> =
-        services.directory.groups().await?.into_iter().map(|(name, members)| json!({ "name": name, "members": members })).collect();
+    let groups: Vec<Value> = services.directory.groups().await?.into_iter().map(|(name, members)| json!({ "name": name, "members": members })).collect();
     Ok(Reply::ok(Value::Array(groups)))
 }
 

@@ -10,8 +10,8 @@ pub mod logout;
 pub mod metadata;
 pub mod pending;
 pub mod portal;
-pub mod preview;
 pub mod saml_sso;
+pub mod preview;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
@@ -147,9 +147,7 @@ impl Services {
         for family in [KeyFamily::Rsa, KeyFamily::Ec] {
             let Some(key) = ring.active(family) else { continue };
             let Some(private) = &key.private else { continue };
-            for algorithm in
-                SignatureAlgorithm::ALL.into_iter().filter(|algorithm| signs(*algorithm) && algorithm.fits(private.algorithm()))
-            {
+            for algorithm in SignatureAlgorithm::ALL.into_iter().filter(|algorithm| signs(*algorithm) && algorithm.fits(private.algorithm())) {
                 match SigningKey::new(private.clone(), algorithm, key.certificate.der.clone()) {
                     Ok(key) => ready.push(key),
                     Err(error) => tracing::error!(kid = %key.record.kid, error = %error, "a key cannot sign"),

@@ -38,8 +38,9 @@ pub async fn find(services: &Services, visitor: &Visitor, key: &str, now: Timest
         return Ok(None);
     }
     let found = services.stores.pending.find(&key_digest(key), now).await?;
-    Ok(found
-        .filter(|pending| *pending.browser.as_bytes() == ANYONE || digest::same(pending.browser.as_bytes(), visitor.browser.as_bytes())))
+    Ok(found.filter(|pending| {
+        *pending.browser.as_bytes() == ANYONE || digest::same(pending.browser.as_bytes(), visitor.browser.as_bytes())
+    }))
 }
 
 fn key_digest(key: &str) -> Digest {

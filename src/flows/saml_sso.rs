@@ -100,9 +100,23 @@ fn decode(request: &WaitingRequest) -> Result<Received<AuthnRequest>, Refusal> {
     }
 }
 
-/// Whether a message can be read at all, before it is parked.
-pub fn is_readable(request: &WaitingRequest) -> Result<(), Refusal> {
-    decode(request).map(|_| ())
+/// Bytes of a posted message and its RelayState that are kept for a person; real requests have a few thousand.
+const PARKED_AT_MOST: usize = 96 << 10;
+
+/// Whether a posted message may be parked: what strangers send must not fill the store.
+pub fn check_parkable(services: &Services, request: &WaitingRequest) -> Result<(), Refusal> {
+    if let WaitingRequest::SamlPost { saml_request, relay_state } = request {
+        let bytes = saml_request.len() + relay_state.as_ref().map_or(0, String::len);
+        if bytes > PARKED_AT_MOST {
+            return Err(broken_form(&format!("the message has {bytes} bytes; {PARKED_AT_MOST} are taken")));
+        }
+    }
+    let received = decode(request)?;
+    let issuer = received.issuer().clone();
+    match services.registry.by_entity_id(&issuer) {
+        Some(_) => Ok(()),
+        None => Err(received.refuse(RefusalClass::AppUnknown, unknown_issuer(services, &issuer))),
+    }
 }
 
 /// The refusal for a form that holds no message.
@@ -136,12 +150,7 @@ async fn refuse(
 }
 
 /// An AuthnRequest: who sent it, is it theirs, may it be answered, where?
-async fn answer(
-    services: &Services,
-    visitor: &Visitor,
-    incoming: &Incoming,
-    mut received: Received<AuthnRequest>,
-) -> Result<Outcome, Fault> {
+async fn answer(services: &Services, visitor: &Visitor, incoming: &Incoming, mut received: Received<AuthnRequest>) -> Result<Outcome, Fault> {
     let issuer = received.issuer().clone();
     let Some(sp) = services.registry.by_entity_id(&issuer) else {
         let refusal = received.refuse(RefusalClass::AppUnknown, unknown_issuer(services, &issuer));
@@ -263,13 +272,7 @@ async fn first_seen(
 }
 
 /// Who is the person, and is that enough?
-async fn go_on(
-    services: &Services,
-    visitor: &Visitor,
-    incoming: &Incoming,
-    sp: &Arc<RegisteredSp>,
-    mut accepted: Accepted,
-) -> Result<Outcome, Fault> {
+async fn go_on(services: &Services, visitor: &Visitor, incoming: &Incoming, sp: &Arc<RegisteredSp>, mut accepted: Accepted) -> Result<Outcome, Fault> {
     let now = (services.clock)();
     let plan = match accepted.decide_name_id(&sp.view) {
         Ok(plan) => plan,
@@ -280,7 +283,10 @@ async fn go_on(
         Ok(need) => need,
         Err(denial) => return deny(services, visitor, sp, None, accepted.deny(*denial)).await,
     };
-    let need = Need { fresh_since: accepted.force_authn().then_some(incoming.arrived), classes: need.acceptable().map(<[String]>::to_vec) };
+    let need = Need {
+        fresh_since: accepted.force_authn().then_some(incoming.arrived),
+        classes: need.acceptable().map(<[String]>::to_vec),
+    };
     let live = services.live_session(visitor, now).await?;
     let user = match &live {
         Some(live) => services.directory.by_id(&live.session().user).await?.filter(|user| user.enabled),
@@ -410,13 +416,7 @@ async fn record_success(
 /// Tells the app by a SAML status; keeps the trace.
 ///
 /// A person who may not use the app, or lacks what it needs, is told here: many apps answer such a status with a crash.
-async fn deny(
-    services: &Services,
-    visitor: &Visitor,
-    sp: &Arc<RegisteredSp>,
-    user: Option<&User>,
-    answer: ErrorAnswer,
-) -> Result<Outcome, Fault> {
+async fn deny(services: &Services, visitor: &Visitor, sp: &Arc<RegisteredSp>, user: Option<&User>, answer: ErrorAnswer) -> Result<Outcome, Fault> {
     let now = (services.clock)();
     let refusal = answer.refusal();
     let check = answer.denial().check.id.to_string();

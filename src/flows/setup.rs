@@ -28,9 +28,7 @@ pub struct Administrator {
 /// How it came out.
 #[derive(Debug)]
 pub enum SetUp {
-    Done {
-        cookie: SessionCookie,
-    },
+    Done { cookie: SessionCookie },
     /// Unknown, used, expired, or an administrator exists already.
     Dead,
     NameTaken,

@@ -21,9 +21,7 @@ pub struct Credentials {
 #[derive(Debug)]
 pub enum SignedIn {
     /// Set this cookie and go on.
-    Welcome {
-        cookie: SessionCookie,
-    },
+    Welcome { cookie: SessionCookie },
     Refused(Problem),
 }
 
@@ -35,9 +33,7 @@ pub enum Problem {
     /// Wrong password or unknown name: never says which.
     NoMatch,
     Disabled,
-    Wait {
-        until: Timestamp,
-    },
+    Wait { until: Timestamp },
     Busy,
 }
 

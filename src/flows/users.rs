@@ -113,11 +113,7 @@ fn check_name(name: &str, what: &str) -> Result<(), Reply> {
     if fine {
         return Ok(());
     }
-    Err(Reply::failed(
-        422,
-        format!("\"{}\" is not {what}", name.escape_debug()),
-        "use 1 to 200 visible characters, without blanks around them",
-    ))
+    Err(Reply::failed(422, format!("\"{}\" is not {what}", name.escape_debug()), "use 1 to 200 visible characters, without blanks around them"))
 }
 
 fn password_refused(problem: crate::authn::password::PasswordProblem) -> Reply {
@@ -287,11 +283,7 @@ fn parse_bool(key: &str, value: &str) -> Result<bool, Reply> {
     match value {
         "true" | "yes" => Ok(true),
         "false" | "no" | "" => Ok(false),
-        _ => Err(Reply::failed(
-            422,
-            format!("{key} is true or false, not \"{}\"", value.escape_debug()),
-            format!("write {key}=true or {key}=false"),
-        )),
+        _ => Err(Reply::failed(422, format!("{key} is true or false, not \"{}\"", value.escape_debug()), format!("write {key}=true or {key}=false"))),
     }
 }
 

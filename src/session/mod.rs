@@ -50,7 +50,12 @@ impl SessionService {
     }
 
     /// Opens a session for somebody who just proved who they are. Returns it with its cookie.
-    pub async fn open(&self, user: &User, event: AuthnEvent, client: ClientFacts) -> store::Result<(LiveSession, SessionCookie)> {
+    pub async fn open(
+        &self,
+        user: &User,
+        event: AuthnEvent,
+        client: ClientFacts,
+    ) -> store::Result<(LiveSession, SessionCookie)> {
         let now = event.at;
         let (id, secret) = random::with_system(|random| (random.letters("s_", 26), random.bearer()));
         let id = SessionId::parse(id).map_err(|e| store::StoreError::Unusable(e.to_string()))?;

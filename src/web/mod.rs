@@ -63,10 +63,7 @@ impl Web {
         let browser = self.cookies.browser(request);
         let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let visitor = Visitor {
-            client: ClientFacts {
-                address: Some(self.client_address(request)),
-                agent: agent.map(|agent| agent.chars().take(256).collect()),
-            },
+            client: ClientFacts { address: Some(self.client_address(request)), agent: agent.map(|agent| agent.chars().take(256).collect()) },
             browser: browser.digest(),
             session: self.cookies.session(request),
         };

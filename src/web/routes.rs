@@ -59,12 +59,17 @@ pub fn public(config: &mut ServiceConfig) {
 
 /// The ops listener.
 pub fn ops(config: &mut ServiceConfig) {
-    config.route("/livez", get().to(health::live)).route("/readyz", get().to(health::ready)).route("/metrics", get().to(health::metrics));
+    config
+        .route("/livez", get().to(health::live))
+        .route("/readyz", get().to(health::ready))
+        .route("/metrics", get().to(health::metrics));
 }
 
 /// The control socket.
 pub fn control_socket(config: &mut ServiceConfig) {
-    config.app_data(actix_web::web::JsonConfig::default().limit(32 << 20)).service(resource("/command").route(post().to(control::command)));
+    config
+        .app_data(actix_web::web::JsonConfig::default().limit(32 << 20))
+        .service(resource("/command").route(post().to(control::command)));
 }
 
 /// An asset under the address of its content: browsers may keep it for good.

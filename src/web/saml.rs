@@ -59,8 +59,7 @@ pub async fn post(web: Data<Web>, request: HttpRequest, body: Bytes) -> Result<H
     };
     let waiting =
         WaitingRequest::SamlPost { saml_request: saml_request.to_owned(), relay_state: form.get("RelayState").map(str::to_owned) };
-    // A message that cannot be read is refused before it is kept: parking must not store what strangers like.
-    if let Err(refusal) = saml_sso::is_readable(&waiting) {
+    if let Err(refusal) = saml_sso::check_parkable(&web.services, &waiting) {
         return refused(&web, &visitor, refusal).await;
     }
     // No browser cookie is set here: this answer would replace the one that other tabs rely on.

@@ -69,7 +69,10 @@ pub async fn scan(services: &Services, directory: &Path) -> Result<(), Fault> {
             Ok(found) => found,
             Err(reason) => {
                 tracing::warn!(file = %name, reason = %reason, "a metadata file is left out");
-                services.audit.record((services.clock)(), Event::AppMetadataRejected { source: name.clone(), reason }, by_files()).await?;
+                services
+                    .audit
+                    .record((services.clock)(), Event::AppMetadataRejected { source: name.clone(), reason }, by_files())
+                    .await?;
                 // What the file held before keeps working: a broken edit must not switch an app off.
                 keep_present(services, &name, &mut counted);
                 continue;

@@ -136,16 +136,7 @@ fn finish(xml: &[u8], steps: Vec<&'static str>, fields: &[(String, String)]) -> 
     let root = reader::parse(xml, &Limits::METADATA).map_err(|error| error.to_string())?;
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     let parameter = fields.iter().map(|(name, _)| name).find(|name| matches!(name.as_str(), "SAMLRequest" | "SAMLResponse")).cloned();
-    Ok(Pasted {
-        steps,
-        parameter,
-        relay_state: field("RelayState"),
-        sig_alg: field("SigAlg"),
-        root,
-        xml: xml.to_vec(),
-        redirect_query: None,
-        fields: fields.to_vec(),
-    })
+    Ok(Pasted { steps, parameter, relay_state: field("RelayState"), sig_alg: field("SigAlg"), root, xml: xml.to_vec(), redirect_query: None, fields: fields.to_vec() })
 }
 
 fn looks_like_xml(bytes: &[u8]) -> bool {

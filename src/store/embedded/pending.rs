@@ -9,7 +9,7 @@ use crate::store::embedded::{Embedded, frame};
 use crate::store::pending::{Pending, PendingRequest};
 
 /// How many requests wait at most.
-const MOST: usize = 50_000;
+const MOST: usize = 20_000;
 
 #[async_trait]
 impl Pending for Embedded {
