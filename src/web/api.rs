@@ -61,7 +61,9 @@ fn of_reply(reply: Reply, success: StatusCode) -> HttpResponse {
             Value::Null,
         );
     }
-    let mut builder = HttpResponse::build(success);
+    // The same metadata once more makes nothing.
+    let unchanged = reply.value.get("result").and_then(Value::as_str) == Some("unchanged");
+    let mut builder = HttpResponse::build(if unchanged { StatusCode::OK } else { success });
     if let Some(revision) = reply.value.get("revision").and_then(Value::as_i64) {
         builder.insert_header((header::ETAG, format!("\"{revision}\"")));
     }

@@ -1,22 +1,20 @@
 """The story of the README: `serve --demo`, sign in at one app, enter the second without a password, read what each was told."""
 
 import re
-import socket
 
 import pytest
-from harness.server import Linkspan
+from harness.server import Linkspan, free_port
 from playwright.sync_api import expect
 
 PASSWORD = "demo-password-1234"
-ONE, TWO = "http://127.0.0.1:8081", "http://127.0.0.1:8082"
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    for port in (8081, 8082):
-        with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", port)), f"port {port}, where the demo's apps stand, is taken: end what runs there"
-    server = Linkspan(tmp_path_factory.mktemp("demo"), arguments=["--demo"])
+    # Ports of their own, so that a demo that somebody runs here is not in the way.
+    apps = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    server = Linkspan(tmp_path_factory.mktemp("demo"), {"demo": f'apps = ["{apps[0]}", "{apps[1]}"]'}, arguments=["--demo"])
+    server.apps = [f"http://{app}" for app in apps]
     try:
         yield server.start()
         assert server.stop() == 0, server.log[-2000:]
@@ -33,7 +31,7 @@ def test_the_second_demo_app_opens_without_a_password(demo, open_page, picture, 
         while not script and page.locator("input[name=SAMLRequest], input[name=SAMLResponse]").count():
             page.get_by_role("button").first.click()
 
-    page.goto(f"{ONE}/")
+    page.goto(f"{demo.apps[0]}/")
     picture(page, "demo-start")
     page.get_by_role("button", name="Sign in with Linkspan").click()
     go_on()
@@ -46,7 +44,7 @@ def test_the_second_demo_app_opens_without_a_password(demo, open_page, picture, 
     picture(page, "demo-one")
     page.get_by_role("link", name="no password needed").click()
     go_on()
-    page.wait_for_url(re.compile(re.escape(TWO)))
+    page.wait_for_url(re.compile(re.escape(demo.apps[1])))
     expect(page.get_by_role("heading", level=1)).to_contain_text("You are signed in at")
     picture(page, "demo-two")
 
@@ -58,4 +56,6 @@ def test_the_second_demo_app_opens_without_a_password(demo, open_page, picture, 
 
 
 def test_the_demo_has_no_administrator(demo):
-    assert not any(person.get("admin") for person in demo.cli("user", "list", "-o", "json"))
+    people = demo.cli("user", "list", "-o", "json")
+
+    assert {person["name"]: person["admin"] for person in people} == {"ada": False, "bo": False, "cy": False}

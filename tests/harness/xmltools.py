@@ -64,17 +64,23 @@ def assert_schema_valid(text):
         assert done.returncode == 0, f"not valid against the XSDs: {done.stderr}\n{text}"
 
 
-def assert_signature(text, certificate, tmp_path, element="urn:oasis:names:tc:SAML:2.0:assertion:Assertion", node=None):
-    """The xmlsec1 program verifies the signature under `element` (`namespace:Name`) with that certificate alone."""
+def assert_signature(text, certificates, tmp_path, root="urn:oasis:names:tc:SAML:2.0:protocol:Response", node=None):
+    """The xmlsec1 program verifies a signature with one of the certificates: the first in the document, or that at an XPath."""
     document, key = tmp_path / "signed.xml", tmp_path / "signer.pem"
     document.write_text(text)
-    key.write_text(certificate)
-    where = ["--node-xpath", node] if node else []
-    ids = [word for name in {element, "urn:oasis:names:tc:SAML:2.0:assertion:Assertion", "urn:oasis:names:tc:SAML:2.0:protocol:Response"} for word in ("--id-attr:ID", name)]
     # Of the key material in the message nothing counts: only the given certificate does.
     command = ["xmlsec1", "--verify", "--enabled-reference-uris", "empty,same-doc", "--enabled-key-data", "raw-x509-cert"]
-    done = subprocess.run([*command, "--pubkey-cert-pem", str(key), *ids, *where, str(document)], capture_output=True, text=True)
-    assert done.returncode == 0, f"xmlsec1 does not verify it: {done.stderr}\n{text}"
+    for name in (root, "urn:oasis:names:tc:SAML:2.0:assertion:Assertion"):
+        command += ["--id-attr:ID", name]
+    command += ["--node-xpath", node] if node else []
+    said = []
+    for certificate in certificates:
+        key.write_text(certificate)
+        done = subprocess.run([*command, "--pubkey-cert-pem", str(key), str(document)], capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+        said.append(done.stderr)
+    raise AssertionError(f"xmlsec1 does not verify it: {said}\n{text}")
 
 
 def pem_of(base64_certificate):

@@ -16,8 +16,7 @@ def test_our_metadata_is_valid_signed_and_says_only_what_works(idp, browser, tmp
 
     assert page.headers["content-type"].startswith("application/samlmetadata+xml")
     assert_schema_valid(page.text)
-    certificate = signing_certificates(page.text)[0]
-    assert_signature(page.text, certificate, tmp_path, element=f"{NS['md']}:EntityDescriptor")
+    assert_signature(page.text, signing_certificates(page.text), tmp_path, root=f"{NS['md']}:EntityDescriptor")
     entity = parse(page.text)
     assert entity.get("entityID") == f"{idp.base}/saml/metadata"
     assert entity.get("validUntil") and entity.get("cacheDuration")

@@ -12,7 +12,7 @@ from harness.xmltools import (
     NS, assert_schema_valid, assert_signature, decrypt_element, decrypted_response, find, find_all, parse, signing_certificates,
 )
 from lxml import etree
-from saml2.response import StatusError, StatusInvalidNameidPolicy, StatusNoAuthnContext, StatusNoPassive, StatusUnsupportedBinding
+from saml2.response import StatusError, StatusInvalidNameidPolicy, StatusNoAuthnContext, StatusNoPassive, StatusNoSupportedIdp, StatusUnsupportedBinding
 
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
@@ -63,12 +63,12 @@ def test_assertion_and_response_are_signed_as_the_app_asks(idp, make_sp, browser
     page = sign_on(browser, request, "alice")
 
     sp.receive(page, request)
-    xml, certificate = response_xml(page), signing_certificates(idp.metadata)[0]
+    xml, certificates = response_xml(page), signing_certificates(idp.metadata)
     signed = {node.getparent().tag.rpartition("}")[2].lower() for node in parse(xml).iterfind(".//ds:Signature", NS)}
     assert signed == {"assertion", "response"} if sign == "both" else {sign}
     for name in signed:
         xpath = f"//*[local-name()='{name.capitalize()}']/*[local-name()='Signature']"
-        assert_signature(xml, certificate, tmp_path, node=xpath)
+        assert_signature(xml, certificates, tmp_path, node=xpath)
 
 
 @pytest.mark.parametrize("sign", ["assertion", "response", "both"])
@@ -101,7 +101,7 @@ def test_assertions_are_encrypted_for_an_app_that_publishes_a_key(idp, make_sp, 
     assert_schema_valid(plain)
     if sign != "response":
         xpath = "//*[local-name()='Assertion']/*[local-name()='Signature']"
-        assert_signature(plain, signing_certificates(idp.metadata)[0], tmp_path, node=xpath)
+        assert_signature(plain, signing_certificates(idp.metadata), tmp_path, node=xpath)
     told = sp.receive(page, request)
     assert told.ava["mail"] == ["alice@example.org"]
 
@@ -174,17 +174,19 @@ def test_persistent_identifiers_are_stable_and_pairwise(idp, make_sp, sign_on):
 
 
 @pytest.mark.clause("IIP-SSO05", "SDP-IDP12")
-def test_transient_identifiers_are_new_each_time(idp, make_sp, browser, sign_on):
-    sp = make_sp(idp)
-    texts = set()
+def test_transient_identifiers_are_new_in_each_session(idp, make_sp, sign_on):
+    one, two = make_sp(idp), make_sp(idp)
 
-    for person in ("alice", None):
+    def name_id(sp, browser, person=None):
         request = sp.request(nameid_format=TRANSIENT)
-        told = sp.receive(sign_on(browser, request, person), request)
-        assert told.name_id.format == TRANSIENT
-        texts.add(told.name_id.text)
+        told = sp.receive(sign_on(browser, request, person), request).name_id
+        assert told.format == TRANSIENT
+        return told.text
 
-    assert len(texts) == 2
+    first, second = Browser(), Browser()
+    texts = {name_id(one, first, "alice"), name_id(two, first), name_id(one, second, "alice")}
+
+    assert len(texts) == 3
 
 
 def test_an_app_that_asks_for_email_gets_the_address(idp, make_sp, browser, sign_on):
@@ -460,7 +462,8 @@ def test_optional_content_of_a_request_does_no_harm(idp, make_sp, browser, sign_
     inner = (
         '<p:Extensions><x:Anything xmlns:x="urn:example:x" a="1"><x:Deeper/></x:Anything></p:Extensions>'
         '<a:Conditions NotBefore="2000-01-01T00:00:00Z"/>'
-        '<p:Scoping ProxyCount="0"><p:IDPList><p:IDPEntry ProviderID="https://other.example.org/idp"/></p:IDPList></p:Scoping>'
+        f'<p:Scoping ProxyCount="0"><p:IDPList><p:IDPEntry ProviderID="https://other.example.org/idp"/><p:IDPEntry ProviderID="{idp.base}/saml/metadata"/>'
+        "</p:IDPList><p:RequesterID>https://behind.example.org</p:RequesterID></p:Scoping>"
     )
     request_id = "_" + "e" * 32
     request = sp.send(request_id, plain_request(sp, idp, request_id, 'Consent="urn:example:none" ProviderName="Ü"', inner), f"{idp.base}/saml/sso")
@@ -468,6 +471,16 @@ def test_optional_content_of_a_request_does_no_harm(idp, make_sp, browser, sign_
     told = sp.receive(sign_on(browser, request, "alice"), request)
 
     assert told.ava["mail"] == ["alice@example.org"]
+
+
+def test_a_request_that_only_others_may_answer_is_not_answered(idp, make_sp, browser, sign_on):
+    sp = make_sp(idp)
+    inner = '<p:Scoping><p:IDPList><p:IDPEntry ProviderID="https://other.example.org/idp"/></p:IDPList></p:Scoping>'
+    request_id = "_" + "d" * 32
+    request = sp.send(request_id, plain_request(sp, idp, request_id, "", inner), f"{idp.base}/saml/sso")
+
+    with pytest.raises(StatusNoSupportedIdp):
+        sp.receive(sign_on(browser, request), request)
 
 
 @pytest.mark.clause("IIP-SSO07")

@@ -9,6 +9,7 @@ from harness.people import PASSWORD, add_people
 from harness.server import Linkspan
 from harness.stores import Postgres, Redis
 from harness.wait import until
+from harness.xmltools import parse, signing_certificates
 
 
 def enters(sp, browser, request=None):
@@ -105,7 +106,9 @@ def test_two_nodes_are_one_identity_provider(two_nodes, make_sp, browser, sign_o
     add_people(one)
     one.copy_secrets_to(two)
     two.start()
-    assert requests.get(f"{two.url}/saml/metadata", timeout=10).text == requests.get(f"{one.url}/saml/metadata", timeout=10).text
+    published = [requests.get(f"{node.url}/saml/metadata", timeout=10).text for node in (one, two)]
+    assert signing_certificates(published[0]) == signing_certificates(published[1])
+    assert {parse(text).get("entityID") for text in published} == {f"{one.base}/saml/metadata"}
     first, second = make_sp(one), make_sp(one)
     until(lambda: second.entity_id in str(two.cli("app", "list", "-o", "json")), 2, "node two knows the new app")
 
