@@ -3,6 +3,8 @@
 //! The rooms, in reading order; which may use which is written in `docs/architecture.md` and held by
 //! `tests/it/architecture.rs`.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests may look at clocks and the environment"))]
+
 // words
 pub mod crypto;
 pub mod model;

@@ -6,6 +6,7 @@ from harness.people import PASSWORD, add_people
 from harness.server import Linkspan
 from harness.sp import ServiceProvider, make_key_pair
 from harness.stores import Postgres, Redis
+from harness.xmltools import corpus
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +116,15 @@ def sign_on():
         return browser.sign_in(page, person, PASSWORD) if person else page
 
     return go
+
+
+def pytest_collection_modifyitems(items):
+    """A clause's name in a marker is one of the rule book's, where that is at hand: a page will be made from them."""
+    known = corpus().parent / "conformance/saml-clauses.tsv" if corpus() else None
+    if not known or not known.is_file():
+        return
+    clauses = {line.split("\t")[1] for line in known.read_text().splitlines() if line.count("\t") > 1 and not line.startswith("#")}
+    for item in items:
+        for marker in item.iter_markers("clause"):
+            unknown = set(marker.args) - clauses
+            assert not unknown, f"{item.nodeid}: {unknown} are no clauses of {known.name}"

@@ -98,3 +98,57 @@ pub fn open(key: &[u8; 32], context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
     let (body, tag) = rest.split_at(rest.len() - 16);
     symm::decrypt_aead(symm::Cipher::aes_256_gcm(), key, Some(iv), context, body, tag).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::keys::{KeyKind, PrivateKey};
+
+    #[test]
+    fn what_is_sealed_opens_only_under_its_key_and_context() {
+        let mut random = Random::seeded(1);
+        let key = random.bytes::<32>();
+        let sealed = seal(&key, b"context", b"plain", &mut random).unwrap();
+
+        assert_eq!(open(&key, b"context", &sealed).as_deref(), Some(&b"plain"[..]));
+        assert_eq!(open(&key, b"another", &sealed), None);
+        assert_eq!(open(&random.bytes::<32>(), b"context", &sealed), None);
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(open(&key, b"context", &changed), None, "byte {at}");
+            assert_eq!(open(&key, b"context", &sealed[..at]), None, "{at} bytes");
+        }
+        assert_ne!(seal(&key, b"context", b"plain", &mut random).unwrap(), sealed);
+    }
+
+    #[test]
+    fn contents_are_laid_out_as_xml_encryption_says() {
+        let mut random = Random::seeded(2);
+        let key = random.bytes::<32>();
+        for (cipher, length) in [
+            (ContentCipher::Aes128Gcm, 12 + 5 + 16),
+            (ContentCipher::Aes256Gcm, 12 + 5 + 16),
+            (ContentCipher::Aes128Cbc, 16 + 16),
+            (ContentCipher::Aes256Cbc, 16 + 16),
+        ] {
+            let key = &key[..cipher.key_len()];
+            let one = cipher.encrypt(key, b"plain", &mut random).unwrap();
+            let two = cipher.encrypt(key, b"plain", &mut random).unwrap();
+            assert_eq!(one.len(), length);
+            assert_ne!(one, two);
+        }
+        // A full block gets a block of padding more.
+        assert_eq!(ContentCipher::Aes128Cbc.encrypt(&key[..16], &[0; 16], &mut random).unwrap().len(), 48);
+        assert!(ContentCipher::Aes128Gcm.encrypt(&key[..15], b"plain", &mut random).is_err());
+    }
+
+    #[test]
+    fn a_content_key_is_encrypted_for_rsa_keys_only() {
+        let rsa = PrivateKey::generate(KeyKind::Rsa2048).unwrap().public().unwrap();
+        let ec = PrivateKey::generate(KeyKind::EcP256).unwrap().public().unwrap();
+        assert_eq!(rsa_oaep(&rsa, OaepDigest::Sha256, OaepDigest::Sha1, &[7; 32]).unwrap().len(), 256);
+        assert!(rsa_oaep(&ec, OaepDigest::Sha256, OaepDigest::Sha1, &[7; 32]).is_err());
+        assert!(rsa_oaep(&rsa, OaepDigest::Sha512, OaepDigest::Sha1, &[7; 127]).is_err());
+    }
+}

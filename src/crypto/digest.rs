@@ -40,3 +40,29 @@ pub fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> Result<[u8; 32], CryptoError> {
 pub fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && openssl::memcmp::eq(a, b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_those_of_fips_180() {
+        assert_eq!(sha256(b"abc").to_hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn parts_do_not_run_into_one_another() {
+        assert_ne!(sha256_parts(&[b"ab", b"c"]), sha256_parts(&[b"a", b"bc"]));
+        assert_ne!(sha256_parts(&[b"ab"]), sha256(b"ab"));
+        let key = [1; 32];
+        assert_eq!(hmac(&key, &[b"ab", b"c"]).unwrap(), hmac(&key, &[b"ab", b"c"]).unwrap());
+        assert_ne!(hmac(&key, &[b"ab", b"c"]).unwrap(), hmac(&key, &[b"a", b"bc"]).unwrap());
+        assert_ne!(hmac(&key, &[b"a"]).unwrap(), hmac(&[2; 32], &[b"a"]).unwrap());
+    }
+
+    #[test]
+    fn only_the_same_bytes_are_the_same() {
+        assert!(same(b"", b"") && same(b"abc", b"abc"));
+        assert!(!same(b"abc", b"abd") && !same(b"abc", b"ab"));
+    }
+}

@@ -258,4 +258,34 @@ mod tests {
         assert!(PrivateKey::from_pem(pem.expose(), Some(&Secret::new("wrong".to_owned()))).is_err());
         assert!(PrivateKey::from_pem(pem.expose(), Some(&passphrase)).is_ok());
     }
+
+    #[test]
+    fn keys_given_by_their_parts_are_the_same_keys() {
+        let rsa = PrivateKey::generate(KeyKind::Rsa2048).unwrap();
+        let parts = rsa.openssl().rsa().unwrap();
+        let again = PublicKey::from_rsa_parts(&parts.n().to_vec(), &parts.e().to_vec()).unwrap();
+        assert_eq!(again.spki(), rsa.public().unwrap().spki());
+        assert_eq!(again.algorithm(), &KeyAlgorithm::Rsa(2048));
+
+        let ec = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let spki = ec.public().unwrap().spki().to_vec();
+        // The point ends the SubjectPublicKeyInfo: 04, x, y.
+        let again = PublicKey::from_ec_point("1.2.840.10045.3.1.7", &spki[spki.len() - 65..]).unwrap();
+        assert_eq!(again.spki(), spki);
+        assert_eq!(again.algorithm(), &KeyAlgorithm::Ec("P-256".to_owned()));
+    }
+
+    #[test]
+    fn points_off_the_curve_and_other_curves_are_refused() {
+        let mut point = vec![1; 65];
+        point[0] = 4;
+        assert!(PublicKey::from_ec_point("1.2.840.10045.3.1.7", &point).is_err());
+        assert!(PublicKey::from_ec_point("1.3.132.0.10", &point).is_err());
+        assert!(PublicKey::from_spki(b"no key").is_err());
+    }
+
+    #[test]
+    fn a_key_shows_only_its_kind() {
+        assert_eq!(format!("{:?}", PrivateKey::generate(KeyKind::EcP256).unwrap()), "PrivateKey(EC P-256)");
+    }
 }

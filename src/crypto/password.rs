@@ -32,3 +32,27 @@ pub fn verify_nothing(password: &str) -> bool {
     let _ = argon2().hash_password_into(password.as_bytes(), b"no such account.", &mut out);
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_fits_its_own_hash_only() {
+        let mut random = Random::system();
+        let stored = hash("correct horse", &mut random).unwrap();
+
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(verify("correct horse", &stored));
+        assert!(!verify("correct Horse", &stored));
+        assert!(!verify("", &stored));
+        assert_ne!(hash("correct horse", &mut random).unwrap(), stored);
+    }
+
+    #[test]
+    fn nothing_fits_a_hash_that_cannot_be_read() {
+        assert!(!verify("x", ""));
+        assert!(!verify("x", "plain"));
+        assert!(!verify_nothing("x"));
+    }
+}

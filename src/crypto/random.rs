@@ -40,6 +40,7 @@ impl Random {
         out
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where randomness comes from")]
     fn refill(&mut self) {
         match &mut self.seeded {
             None => openssl::rand::rand_bytes(&mut self.buffer).expect("the system's random generator answers"),
@@ -88,5 +89,53 @@ impl Random {
     /// A fresh reference for an exchange.
     pub fn reference(&mut self) -> Reference {
         Reference::from_bits(self.bytes::<5>())
+    }
+}
+
+thread_local! {
+    static SYSTEM: std::cell::RefCell<Random> = std::cell::RefCell::new(Random::system());
+}
+
+/// Lends this thread's system generator; for flows, which hand it on to pure code.
+pub fn with_system<T>(work: impl FnOnce(&mut Random) -> T) -> T {
+    SYSTEM.with_borrow_mut(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_system_never_repeats_itself() {
+        let mut random = Random::system();
+        let bearers: HashSet<String> = (0..1_000).map(|_| random.bearer()).collect();
+        assert_eq!(bearers.len(), 1_000);
+        assert!(bearers.iter().all(|bearer| bearer.len() == 43));
+        assert_ne!(Random::system().bytes::<32>(), Random::system().bytes::<32>());
+    }
+
+    #[test]
+    fn a_seed_repeats_itself() {
+        assert_eq!(Random::seeded(7).bytes::<256>(), Random::seeded(7).bytes::<256>());
+        assert_ne!(Random::seeded(7).bytes::<32>(), Random::seeded(8).bytes::<32>());
+    }
+
+    #[test]
+    fn identifiers_have_their_form() {
+        let mut random = Random::system();
+        let id = random.xml_id();
+        assert!(id.len() == 33 && id.starts_with('_') && id.bytes().skip(1).all(|b| b.is_ascii_hexdigit()));
+        let letters = random.letters("key_", 10);
+        assert!(letters.len() == 14 && letters.starts_with("key_"));
+        assert!(letters.bytes().skip(4).all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b)));
+    }
+
+    #[test]
+    fn nothing_handed_out_stays_in_the_buffer() {
+        let mut random = Random::system();
+        let secret = random.bytes::<32>();
+        assert!(!random.buffer.windows(32).any(|window| window == secret));
     }
 }

@@ -105,3 +105,58 @@ fn time(time: &openssl::asn1::Asn1TimeRef) -> Result<Timestamp, CryptoError> {
     let difference = Asn1Time::from_unix(0)?.diff(time)?;
     Ok(Timestamp::from_seconds(i64::from(difference.days) * 86_400 + i64::from(difference.secs)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::keys::KeyKind;
+
+    #[test]
+    fn a_certificate_of_ours_says_what_it_was_made_for() {
+        for kind in [KeyKind::Rsa2048, KeyKind::EcP256] {
+            let key = PrivateKey::generate(kind).unwrap();
+            let now = Timestamp::from_seconds(1_800_000_000);
+            let der = self_signed(&key, "id.example.com", now, 3_650).unwrap();
+
+            let certificate = read_der(&der).unwrap();
+            assert_eq!(certificate.key.spki(), key.public().unwrap().spki());
+            assert_eq!(certificate.facts.subject, "CN=id.example.com");
+            assert_eq!(certificate.facts.not_before.as_seconds(), 1_800_000_000 - 86_400);
+            assert_eq!(certificate.facts.not_after.as_seconds(), 1_800_000_000 + 3_650 * 86_400);
+            assert_eq!(certificate.facts.fingerprint.len(), 95);
+            let pem = to_pem(&der).unwrap();
+            assert_eq!(read_pem(pem.as_bytes()).unwrap().facts, certificate.facts);
+            let x509 = X509::from_der(&der).unwrap();
+            assert!(x509.verify(&x509.public_key().unwrap()).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_long_name_is_cut_to_what_x520_allows() {
+        let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let der = self_signed(&key, &"x".repeat(100), Timestamp::from_seconds(0), 1).unwrap();
+        assert_eq!(read_der(&der).unwrap().facts.subject, format!("CN={}", "x".repeat(64)));
+    }
+
+    #[test]
+    fn two_certificates_of_one_key_differ() {
+        let key = PrivateKey::generate(KeyKind::EcP256).unwrap();
+        let make = || self_signed(&key, "x", Timestamp::from_seconds(0), 1).unwrap();
+        assert_ne!(make(), make());
+    }
+
+    #[test]
+    fn a_bare_key_comes_back_out_of_its_wrapping() {
+        for kind in [KeyKind::Rsa2048, KeyKind::EcP256] {
+            let key = PrivateKey::generate(kind).unwrap().public().unwrap();
+            assert_eq!(read_der(&wrap_key(&key).unwrap()).unwrap().key.spki(), key.spki());
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_an_error() {
+        assert!(read_der(b"").is_err());
+        assert!(read_der(b"no certificate").is_err());
+        assert!(read_pem(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_err());
+    }
+}

@@ -63,6 +63,8 @@ pub struct Evidence<'a> {
     pub decrypted: Option<Result<(), String>>,
     /// The fingerprint of the key that verified.
     pub signer: Option<&'a str>,
+    /// Likewise for the response around a signed assertion that came encrypted; `None` where it carries no signature.
+    pub outer_signer: Option<Option<&'a str>>,
     pub verdict: Result<(), String>,
     pub assertion: Option<&'a Assertion>,
     pub asked: Option<&'a Pending>,
@@ -85,7 +87,8 @@ pub fn run(e: &Evidence) -> Vec<Check> {
         return checks;
     }
     checks.extend(decryption(e));
-    checks.push(signature(e));
+    checks.push(signature("Signature", e.document_facts, e.signer));
+    checks.extend(e.outer_signer.map(|signer| signature("Response signature", e.facts, signer)));
     if let Some(assertion) = e.assertion {
         assertion_checks(e, assertion, &mut checks);
     }
@@ -181,17 +184,16 @@ fn decryption(e: &Evidence) -> Option<Check> {
     }
 }
 
-fn signature(e: &Evidence) -> Check {
+fn signature(name: &'static str, facts: &Facts, signer: Option<&str>) -> Check {
     let rule = "must verify with a key in Linkspan’s metadata";
-    let what: Vec<String> =
-        e.document_facts.signatures.iter().map(|(element, algorithm)| format!("{element}, {}", short(algorithm))).collect();
-    match (e.signer, what.is_empty()) {
+    let what: Vec<String> = facts.signatures.iter().map(|(element, algorithm)| format!("{element}, {}", short(algorithm))).collect();
+    match (signer, what.is_empty()) {
         (Some(fingerprint), _) => {
             let fingerprint: String = fingerprint.chars().take(23).collect();
-            Check::of(true, "Signature", format!("{}; certificate {fingerprint}…", what.join("; ")), rule)
+            Check::of(true, name, format!("{}; certificate {fingerprint}…", what.join("; ")), rule)
         }
-        (None, true) => Check::fail("Signature", "none", rule),
-        (None, false) => Check::fail("Signature", format!("{}; does not verify", what.join("; ")), rule),
+        (None, true) => Check::fail(name, "none", rule),
+        (None, false) => Check::fail(name, format!("{}; does not verify", what.join("; ")), rule),
     }
 }
 

@@ -13,7 +13,6 @@ const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
-const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
 const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
@@ -21,7 +20,7 @@ const MOST_BYTES: usize = 256 << 10;
 const MOST_DEPTH: usize = 64;
 
 /// Elements of XML Signature that an answer may hold.
-const DS_ELEMENTS: [&str; 13] = [
+const DS_ELEMENTS: [&str; 14] = [
     "Signature",
     "SignedInfo",
     "CanonicalizationMethod",
@@ -33,6 +32,7 @@ const DS_ELEMENTS: [&str; 13] = [
     "DigestValue",
     "SignatureValue",
     "KeyInfo",
+    "KeyName",
     "X509Data",
     "X509Certificate",
 ];
@@ -187,7 +187,7 @@ fn open(facts: &mut Facts, path: &mut Vec<Open>, space: Space, tag: &BytesStart,
             let signed = path.iter().rev().find(|open| open.space != Space::Signature).map(|open| open.local.clone());
             facts.signatures.push((signed.unwrap_or_default(), attribute(tag, "Algorithm")?.unwrap_or_default()));
         }
-        (Space::Encryption, "EncryptionMethod") => {
+        (Space::Encryption, "EncryptionMethod") if in_encrypted_assertion(path) => {
             let method = attribute(tag, "Algorithm")?.unwrap_or_default();
             let encrypted = facts.encrypted.get_or_insert_default();
             if inside("EncryptedKey") { encrypted.key_method = method } else { encrypted.data_method = method }
@@ -203,7 +203,7 @@ fn close(facts: &mut Facts, path: &[Open], text: &str) {
     match (closing.space, closing.local.as_str()) {
         (Space::Assertion, "Issuer") if path.len() == 2 => facts.issuer = Some(text.to_owned()),
         (Space::Protocol, "StatusMessage") => facts.status_message = Some(text.to_owned()),
-        (Space::Encryption, "CipherValue") => {
+        (Space::Encryption, "CipherValue") if in_encrypted_assertion(path) => {
             let value = text.split_ascii_whitespace().collect();
             let in_key = path.iter().any(|open| open.space == Space::Encryption && open.local == "EncryptedKey");
             let encrypted = facts.encrypted.get_or_insert_default();
@@ -211,6 +211,11 @@ fn close(facts: &mut Facts, path: &[Open], text: &str) {
         }
         _ => {}
     }
+}
+
+/// A NameID may be encrypted too, and is none of ours.
+fn in_encrypted_assertion(path: &[Open]) -> bool {
+    path.iter().any(|open| open.space == Space::Assertion && open.local == "EncryptedAssertion")
 }
 
 fn signature_shape(tag: &BytesStart, local: &str) -> Result<(), DocumentError> {
@@ -255,8 +260,6 @@ fn space_of(resolved: &ResolveResult) -> Space {
         Ok(SAML) => Space::Assertion,
         Ok(DS) => Space::Signature,
         Ok(XENC) => Space::Encryption,
-        // MGF and its parameters; nothing there refers to anything.
-        Ok(XENC11) => Space::Other,
         _ => Space::Other,
     }
 }

@@ -81,13 +81,15 @@ pub fn judge(
     let decrypted = facts.encrypted.as_ref().map(|encrypted| decrypt(sp, encrypted));
 
     // The assertion inside an encrypted one carries its own signature as a rule; else the response's has to cover it.
-    let (document, document_facts) = match &decrypted {
-        Some(Ok((plain, plain_facts))) if !plain_facts.signatures.is_empty() => (plain.as_str(), plain_facts),
-        _ => (xml.as_str(), &facts),
+    let (inner, document, document_facts) = match &decrypted {
+        Some(Ok((plain, plain_facts))) if !plain_facts.signatures.is_empty() => (true, plain.as_str(), plain_facts),
+        _ => (false, xml.as_str(), &facts),
     };
     let signer = signer(idp, document, document_facts);
     let unsolicited = facts.in_response_to.is_none();
     let request_id = facts.in_response_to.clone().filter(|_| asked.is_some());
+    // Where both carry one, the response's counts too.
+    let outer_signer = (inner && !facts.signatures.is_empty()).then(|| self::signer(idp, &xml, &facts));
     let verdict = match (&signer, &decrypted) {
         (_, Some(Err(why))) => Err(why.clone()),
         (None, _) => Err("the signature does not verify with any published key".to_owned()),
@@ -111,6 +113,7 @@ pub fn judge(
         document_facts,
         decrypted: decrypted.as_ref().map(|result| result.as_ref().map(|_| ()).map_err(Clone::clone)),
         signer: signer.map(|key| key.fingerprint.as_str()),
+        outer_signer: outer_signer.map(|signer| signer.map(|key| key.fingerprint.as_str())),
         verdict: verdict.as_ref().map(|_| ()).map_err(Clone::clone),
         assertion: assertion.as_ref(),
         asked: asked.as_ref(),

@@ -49,7 +49,7 @@ impl IdpSource {
     /// Prepares to fetch from `url`.
     pub fn new(url: String) -> Result<Self, DemoError> {
         // An outsider has no part in the server's guard, which would refuse loopback; the address comes from the operator.
-        #[allow(clippy::disallowed_methods, reason = "the test apps are strangers to the rest and fetch for themselves")]
+        #[expect(clippy::disallowed_methods, reason = "the test apps are strangers to the rest and fetch for themselves")]
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -18,7 +18,6 @@ pub fn write(sp: &Sp, pages: &Pages) -> Result<String, DemoError> {
         "metadata.xml",
         context! {
             entity_id => &sp.entity_id,
-            base => &sp.base,
             acs => &sp.acs,
             name => sp.name(),
             description,

@@ -1,7 +1,7 @@
 //! An identity provider made of samael and a few lines of XML answers the apps, well and badly.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use base64::Engine as _;
@@ -24,10 +24,13 @@ use crate::demo::{Demo, DemoConfig, DemoError, metadata};
 use crate::model::time::{Span, Timestamp};
 
 const IDP: &str = "http://localhost:8080/saml/metadata";
+/// A signature that is still to be filled in, over the element with the ID `{id}`.
+const SIGNATURE_TEMPLATE: &str = r##"<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><ds:Reference URI="#{id}"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/></ds:Signature>"##;
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
 /// samael asks the system for the time, so these tests have to as well.
 fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "samael judges by the system's time")]
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("the clock is past 1970");
     Timestamp::from_millis(i64::try_from(since.as_millis()).expect("the clock is before the year 292 million"))
 }
@@ -40,7 +43,19 @@ fn address(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-fn sp(kind: Kind) -> Sp {
+/// The apps and the identity provider are made once: making keys takes the longest here.
+static ONE: LazyLock<Sp> = LazyLock::new(|| fresh_sp(Kind::One));
+static TWO: LazyLock<Sp> = LazyLock::new(|| fresh_sp(Kind::Two));
+static FAKE: LazyLock<FakeIdp> = LazyLock::new(FakeIdp::new);
+
+fn sp(kind: Kind) -> &'static Sp {
+    match kind {
+        Kind::One => &ONE,
+        Kind::Two => &TWO,
+    }
+}
+
+fn fresh_sp(kind: Kind) -> Sp {
     Sp::new(kind, address(8081), address(8082), &config([address(8081), address(8082)], IDP.to_owned())).unwrap()
 }
 
@@ -84,8 +99,9 @@ impl FakeIdp {
         let Answer { acs, audience, request_id, issuer, name, .. } = answer;
         let in_response_to = request_id.as_ref().map(|id| format!(r#" InResponseTo="{id}""#)).unwrap_or_default();
         let id = &answer.assertion_id;
+        let signature = SIGNATURE_TEMPLATE.replace("{id}", id);
         let signed = self.sign(&format!(
-            r##"<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="{id}" Version="2.0" IssueInstant="{at}"><saml:Issuer>{issuer}</saml:Issuer><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/><ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/><ds:Reference URI="#{id}"><ds:Transforms><ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/><ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/></ds:Transforms><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue/></ds:Reference></ds:SignedInfo><ds:SignatureValue/></ds:Signature><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">{name}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{until}" Recipient="{acs}"{in_response_to}/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="{from}" NotOnOrAfter="{until}"><saml:AudienceRestriction><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{at}" SessionIndex="_s"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement><saml:Attribute Name="urn:oid:2.16.840.1.113730.3.1.241" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri" FriendlyName="displayName"><saml:AttributeValue>Ada &lt;b&gt; &amp; Co</saml:AttributeValue></saml:Attribute></saml:AttributeStatement></saml:Assertion>"##
+            r##"<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="{id}" Version="2.0" IssueInstant="{at}"><saml:Issuer>{issuer}</saml:Issuer>{signature}<saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">{name}</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{until}" Recipient="{acs}"{in_response_to}/></saml:SubjectConfirmation></saml:Subject><saml:Conditions NotBefore="{from}" NotOnOrAfter="{until}"><saml:AudienceRestriction><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{at}" SessionIndex="_s"><saml:AuthnContext><saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</saml:AuthnContextClassRef></saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement><saml:Attribute Name="urn:oid:2.16.840.1.113730.3.1.241" NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri" FriendlyName="displayName"><saml:AttributeValue>Ada &lt;b&gt; &amp; Co</saml:AttributeValue></saml:Attribute></saml:AttributeStatement></saml:Assertion>"##
         ));
         signed
             .trim_start_matches(r#"<?xml version="1.0" encoding="UTF-8"?>"#)
@@ -165,10 +181,10 @@ fn failed(exchange: &Exchange) -> Vec<&'static str> {
 
 #[test]
 fn a_good_answer_signs_in_and_every_check_passes() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let answer = Answer::to(sp);
 
-    let exchange = judge(&sp, &fake.read(), &answer.response(&fake.assertion(&answer), SUCCESS));
+    let exchange = judge(sp, &fake.read(), &answer.response(&fake.assertion(&answer), SUCCESS));
 
     assert!(exchange.accepted, "{:?}", exchange.checks);
     let told = exchange.told.unwrap();
@@ -179,26 +195,43 @@ fn a_good_answer_signs_in_and_every_check_passes() {
 
 #[test]
 fn an_encrypted_assertion_is_decrypted_and_its_own_signature_counts() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::One));
-    let answer = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::One));
+    let answer = Answer::to(sp);
 
-    let good = judge(&sp, &fake.read(), &answer.response(&encrypt(&sp, &fake.assertion(&answer)), SUCCESS));
+    let good = judge(sp, &fake.read(), &answer.response(&encrypt(sp, &fake.assertion(&answer)), SUCCESS));
     assert!(good.accepted, "{:?}", good.checks);
     assert!(good.was_encrypted);
     assert!(good.assertion_xml.unwrap().contains("pseudonym"));
 
     let forged = fake.assertion(&answer).replace("pseudonym", "somebody");
-    let bad = judge(&sp, &fake.read(), &answer.response(&encrypt(&sp, &forged), SUCCESS));
+    let bad = judge(sp, &fake.read(), &answer.response(&encrypt(sp, &forged), SUCCESS));
     assert_eq!(failed(&bad), ["Signature", "samael"]);
     assert!(!bad.accepted && bad.told.is_none());
 }
 
 #[test]
-fn an_assertion_encrypted_for_somebody_else_is_refused() {
-    let (fake, sp, other) = (FakeIdp::new(), sp(Kind::One), self::sp(Kind::One));
-    let answer = Answer::to(&sp);
+fn a_bad_signature_around_a_good_encrypted_assertion_is_refused() {
+    let (fake, sp) = (&*FAKE, sp(Kind::One));
+    let answer = Answer::to(sp);
+    let outer = SIGNATURE_TEMPLATE.replace("{id}", "_response");
+    let unsigned =
+        answer.response(&encrypt(sp, &fake.assertion(&answer)), SUCCESS).replacen("<samlp:Status>", &format!("{outer}<samlp:Status>"), 1);
+    let signed = fake.sign(&unsigned);
 
-    let exchange = judge(&sp, &fake.read(), &answer.response(&encrypt(&other, &fake.assertion(&answer)), SUCCESS));
+    let good = judge(sp, &fake.read(), &signed);
+    assert!(good.accepted, "{:?}", good.checks);
+
+    let bad = judge(sp, &fake.read(), &signed.replace(r#"Version="2.0" IssueInstant"#, r#"Consent="x" Version="2.0" IssueInstant"#));
+    assert_eq!(failed(&bad), ["Response signature"]);
+    assert!(!bad.accepted && bad.told.is_none());
+}
+
+#[test]
+fn an_assertion_encrypted_for_somebody_else_is_refused() {
+    let (fake, sp, other) = (&*FAKE, sp(Kind::One), fresh_sp(Kind::One));
+    let answer = Answer::to(sp);
+
+    let exchange = judge(sp, &fake.read(), &answer.response(&encrypt(&other, &fake.assertion(&answer)), SUCCESS));
 
     assert!(!exchange.accepted);
     assert!(failed(&exchange).contains(&"Encryption"));
@@ -206,11 +239,11 @@ fn an_assertion_encrypted_for_somebody_else_is_refused() {
 
 #[test]
 fn a_changed_answer_is_refused() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let answer = Answer::to(sp);
 
     let changed = answer.response(&fake.assertion(&answer), SUCCESS).replace("pseudonym", "somebody");
-    let exchange = judge(&sp, &fake.read(), &changed);
+    let exchange = judge(sp, &fake.read(), &changed);
 
     assert_eq!(failed(&exchange), ["Signature", "samael"]);
     assert!(exchange.told.is_none());
@@ -218,44 +251,44 @@ fn a_changed_answer_is_refused() {
 
 #[test]
 fn an_unsigned_answer_is_refused() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let answer = Answer::to(sp);
     let signed = fake.assertion(&answer);
     let (head, rest) = signed.split_once("<ds:Signature").unwrap();
     let (_, tail) = rest.split_once("</ds:Signature>").unwrap();
 
-    let exchange = judge(&sp, &fake.read(), &answer.response(&format!("{head}{tail}"), SUCCESS));
+    let exchange = judge(sp, &fake.read(), &answer.response(&format!("{head}{tail}"), SUCCESS));
 
     assert_eq!(failed(&exchange), ["Signature", "samael"]);
 }
 
 #[test]
 fn an_answer_signed_by_a_stranger_is_refused() {
-    let (fake, stranger, sp) = (FakeIdp::new(), FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer::to(&sp);
+    let (fake, stranger, sp) = (&*FAKE, FakeIdp::new(), sp(Kind::Two));
+    let answer = Answer::to(sp);
 
-    let exchange = judge(&sp, &fake.read(), &answer.response(&stranger.assertion(&answer), SUCCESS));
+    let exchange = judge(sp, &fake.read(), &answer.response(&stranger.assertion(&answer), SUCCESS));
 
     assert_eq!(failed(&exchange), ["Signature", "samael"]);
 }
 
 #[test]
 fn a_wrapped_assertion_does_not_sign_in_the_forged_person() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let answer = Answer::to(sp);
     let signed = fake.assertion(&answer);
     let forged = signed.replace("_assertion", "_forged").replace("pseudonym", "somebody");
 
     for inside in [format!("{forged}{signed}"), format!("{signed}{forged}")] {
-        let exchange = judge(&sp, &fake.read(), &answer.response(&inside, SUCCESS));
+        let exchange = judge(sp, &fake.read(), &answer.response(&inside, SUCCESS));
         assert!(exchange.told.is_none_or(|told| told.name_id == "pseudonym"));
     }
 }
 
 #[test]
 fn each_wrong_value_fails_its_own_row() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let good = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let good = Answer::to(sp);
     let cases: Vec<(&str, Answer)> = vec![
         ("Audience", Answer { audience: "http://127.0.0.1:8082/metadata".to_owned(), ..good.clone() }),
         ("Recipient", Answer { acs: "http://127.0.0.1:8082/acs".to_owned(), ..good.clone() }),
@@ -265,7 +298,7 @@ fn each_wrong_value_fails_its_own_row() {
         ("Valid", Answer { at: now() + Span::minutes(60), ..good.clone() }),
     ];
     for (row, answer) in cases {
-        let exchange = judge(&sp, &fake.read(), &answer.response(&fake.assertion(&answer), SUCCESS));
+        let exchange = judge(sp, &fake.read(), &answer.response(&fake.assertion(&answer), SUCCESS));
 
         let failed = failed(&exchange);
         assert!(failed.contains(&row) && failed.contains(&"samael"), "{row}: {failed:?}");
@@ -276,25 +309,25 @@ fn each_wrong_value_fails_its_own_row() {
 
 #[test]
 fn an_assertion_without_audience_is_refused_although_samael_takes_it() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let answer = Answer::to(sp);
     let plain = fake.assertion(&answer);
     let (head, rest) = plain.split_once("<saml:AudienceRestriction>").unwrap();
     let (_, tail) = rest.split_once("</saml:AudienceRestriction>").unwrap();
     let again = fake.sign(&format!("{head}{tail}"));
     let again = again.split_once("?>").map_or(again.as_str(), |(_, xml)| xml);
 
-    let exchange = judge(&sp, &fake.read(), &answer.response(again, SUCCESS));
+    let exchange = judge(sp, &fake.read(), &answer.response(again, SUCCESS));
 
     assert_eq!(failed(&exchange), ["Audience"]);
 }
 
 #[test]
 fn an_answer_for_which_nobody_asked_signs_in() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer { request_id: None, ..Answer::to(&sp) };
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let answer = Answer { request_id: None, ..Answer::to(sp) };
 
-    let exchange = judge(&sp, &fake.read(), &answer.response(&fake.assertion(&answer), SUCCESS));
+    let exchange = judge(sp, &fake.read(), &answer.response(&fake.assertion(&answer), SUCCESS));
 
     assert!(exchange.accepted, "{:?}", exchange.checks);
     assert!(exchange.browser.is_none() && exchange.request_id.is_none());
@@ -302,32 +335,32 @@ fn an_answer_for_which_nobody_asked_signs_in() {
 
 #[test]
 fn what_was_asked_for_is_held_against_the_answer() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let answer = Answer::to(sp);
     let xml = answer.response(&fake.assertion(&answer), SUCCESS);
     let later = now() + Span::seconds(30);
 
-    let forced = judge_with(&sp, &fake.read(), &xml, &Pending { force_authn: true, at: later, ..pending() });
+    let forced = judge_with(sp, &fake.read(), &xml, &Pending { force_authn: true, at: later, ..pending() });
     assert_eq!(failed(&forced), ["ForceAuthn"]);
 
     let context =
-        judge_with(&sp, &fake.read(), &xml, &Pending { exact_context: Some("https://refeds.org/profile/mfa".to_owned()), ..pending() });
+        judge_with(sp, &fake.read(), &xml, &Pending { exact_context: Some("https://refeds.org/profile/mfa".to_owned()), ..pending() });
     assert_eq!(failed(&context), ["Authentication context"]);
 
-    let state = judge_with(&sp, &fake.read(), &xml, &Pending { relay_state: "another".to_owned(), ..pending() });
+    let state = judge_with(sp, &fake.read(), &xml, &Pending { relay_state: "another".to_owned(), ..pending() });
     assert_eq!(failed(&state), ["RelayState"]);
 }
 
 #[test]
 fn a_refusal_by_the_identity_provider_is_told_in_words() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
-    let answer = Answer::to(&sp);
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
+    let answer = Answer::to(sp);
     let xml = answer.response("", "urn:oasis:names:tc:SAML:2.0:status:Responder").replace(
         r#"Responder"/>"#,
         r#"Responder"><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:NoPassive"/></samlp:StatusCode>"#,
     );
 
-    let exchange = judge(&sp, &fake.read(), &xml);
+    let exchange = judge(sp, &fake.read(), &xml);
 
     assert_eq!(failed(&exchange), ["Status"]);
     assert!(exchange.problem.unwrap().headline.contains("asked it not to ask"));
@@ -335,21 +368,21 @@ fn a_refusal_by_the_identity_provider_is_told_in_words() {
 
 #[test]
 fn rubbish_is_refused_before_any_library_sees_it() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::One));
+    let (fake, sp) = (&*FAKE, sp(Kind::One));
     for text in ["", "%%%", "PGE+", &STANDARD.encode("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")] {
-        let exchange = exchange::judge(&sp, &fake.read(), text, None, |_| None, now());
+        let exchange = exchange::judge(sp, &fake.read(), text, None, |_| None, now());
         assert_eq!(failed(&exchange), ["Shape"], "{text}");
     }
-    let short = Answer::to(&sp).response(&encrypt(&sp, ""), SUCCESS);
+    let short = Answer::to(sp).response(&encrypt(sp, ""), SUCCESS);
     let cut = short.rfind("</xenc:CipherValue>").unwrap();
     let start = short[..cut].rfind('>').unwrap() + 1;
-    let exchange = judge(&sp, &fake.read(), &format!("{}AAAA{}", &short[..start], &short[cut..]));
+    let exchange = judge(sp, &fake.read(), &format!("{}AAAA{}", &short[..start], &short[cut..]));
     assert!(failed(&exchange).contains(&"Encryption"));
 }
 
 #[test]
 fn app_one_signs_its_redirect_and_asks_for_what_was_chosen() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::One));
+    let (fake, sp) = (&*FAKE, sp(Kind::One));
     let knobs = Knobs {
         force: "on".to_owned(),
         passive: "on".to_owned(),
@@ -358,7 +391,7 @@ fn app_one_signs_its_redirect_and_asks_for_what_was_chosen() {
         binding: String::new(),
     };
 
-    let asked = request::ask(&sp, &fake.read(), &knobs, "b".to_owned(), now(), &mut Random::seeded(1)).unwrap();
+    let asked = request::ask(sp, &fake.read(), &knobs, "b".to_owned(), now(), &mut Random::seeded(1)).unwrap();
 
     let Outgoing::Redirect(url) = asked.outgoing else { panic!("app one redirects") };
     let verifier = UrlVerifier::from_x509(&CertificateDer::from(sp.certificate.clone())).unwrap();
@@ -377,10 +410,10 @@ fn app_one_signs_its_redirect_and_asks_for_what_was_chosen() {
 
 #[test]
 fn app_one_signs_its_post_with_sha256() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::One));
+    let (fake, sp) = (&*FAKE, sp(Kind::One));
     let knobs = Knobs { binding: "post".to_owned(), ..Knobs::default() };
 
-    let asked = request::ask(&sp, &fake.read(), &knobs, "b".to_owned(), now(), &mut Random::seeded(1)).unwrap();
+    let asked = request::ask(sp, &fake.read(), &knobs, "b".to_owned(), now(), &mut Random::seeded(1)).unwrap();
 
     let Outgoing::Post { saml_request, .. } = asked.outgoing else { panic!("a post was chosen") };
     let xml = String::from_utf8(STANDARD.decode(saml_request).unwrap()).unwrap();
@@ -390,9 +423,9 @@ fn app_one_signs_its_post_with_sha256() {
 
 #[test]
 fn app_two_posts_unsigned_and_wants_a_pseudonym() {
-    let (fake, sp) = (FakeIdp::new(), sp(Kind::Two));
+    let (fake, sp) = (&*FAKE, sp(Kind::Two));
 
-    let asked = request::ask(&sp, &fake.read(), &Knobs::default(), "b".to_owned(), now(), &mut Random::seeded(1)).unwrap();
+    let asked = request::ask(sp, &fake.read(), &Knobs::default(), "b".to_owned(), now(), &mut Random::seeded(1)).unwrap();
 
     let Outgoing::Post { action, saml_request, relay_state } = asked.outgoing else { panic!("app two posts") };
     let request: AuthnRequest = String::from_utf8(STANDARD.decode(saml_request).unwrap()).unwrap().parse().unwrap();
@@ -406,7 +439,7 @@ fn app_two_posts_unsigned_and_wants_a_pseudonym() {
 
 #[test]
 fn an_identity_provider_without_keys_is_no_use() {
-    let fake = FakeIdp::new();
+    let fake = &*FAKE;
     let (head, rest) = fake.metadata.split_once("<md:KeyDescriptor").unwrap();
     let (_, tail) = rest.rsplit_once("</md:KeyDescriptor>").unwrap();
 
@@ -416,7 +449,7 @@ fn an_identity_provider_without_keys_is_no_use() {
 #[test]
 fn metadata_says_how_the_apps_differ() {
     let pages = Pages::load().unwrap();
-    let (one, two) = (metadata::write(&sp(Kind::One), &pages).unwrap(), metadata::write(&sp(Kind::Two), &pages).unwrap());
+    let (one, two) = (metadata::write(sp(Kind::One), &pages).unwrap(), metadata::write(sp(Kind::Two), &pages).unwrap());
 
     assert!(one.contains(r#"AuthnRequestsSigned="true""#) && one.contains(r#"use="encryption""#) && one.contains("aes128-gcm"));
     assert!(two.contains(r#"AuthnRequestsSigned="false""#) && !two.contains(r#"use="encryption""#));
@@ -445,6 +478,7 @@ struct Seen {
 
 impl Visitor {
     fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the browser is no part of the server")]
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { client, cookie: None }
     }
@@ -486,12 +520,9 @@ fn field(page: &str, name: &str) -> String {
 
 #[tokio::test]
 async fn a_person_signs_in_at_a_running_app_and_only_in_the_browser_that_asked() {
-    let fake = Arc::new(FakeIdp::new());
-    let published = Arc::clone(&fake);
-    let idp = HttpServer::new(move || {
-        let metadata = published.metadata.clone();
-        App::new().route("/saml/metadata", web::get().to(move || std::future::ready(HttpResponse::Ok().body(metadata.clone()))))
-    });
+    let fake = &*FAKE;
+    let publish = || std::future::ready(HttpResponse::Ok().body(FAKE.metadata.as_str()));
+    let idp = HttpServer::new(move || App::new().route("/saml/metadata", web::get().to(publish)));
     let idp = idp.workers(1).disable_signals().bind(address(0)).unwrap();
     let metadata_url = format!("http://{}/saml/metadata", idp.addrs()[0]);
     let idp = idp.run();

@@ -73,6 +73,8 @@ fn family(key: &KeyRecord) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::time::Timestamp;
 
@@ -124,5 +126,28 @@ mod tests {
         assert_eq!(retire(&ring(), "gone"), Err(TransitionError::Retired("gone".to_owned())));
         assert_eq!(retire(&ring(), "old").unwrap(), [("old".to_owned(), KeyState::Published, KeyState::Retired)]);
         assert_eq!(retire(&ring(), "then").unwrap(), [("then".to_owned(), KeyState::Next, KeyState::Retired)]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_done_one_key_of_each_family_signs_and_retired_ones_stay_retired(
+            steps in prop::collection::vec((any::<bool>(), 0usize..5), 0..20)
+        ) {
+            let mut keys = ring();
+            for (promoting, at) in steps {
+                let id = keys[at].id.clone();
+                let moves = if promoting { promote(&keys, &id) } else { retire(&keys, &id) }.unwrap_or_default();
+                for (id, from, to) in moves {
+                    prop_assert!(from != KeyState::Retired);
+                    let key = keys.iter_mut().find(|key| key.id == id).unwrap();
+                    prop_assert_eq!(key.state, from);
+                    key.state = to;
+                }
+                for name in ["RSA", "EC"] {
+                    let active = keys.iter().filter(|key| family(key) == name && key.state == KeyState::Active).count();
+                    prop_assert_eq!(active, 1);
+                }
+            }
+        }
     }
 }

@@ -140,6 +140,8 @@ fn v6_not_public(address: Ipv6Addr) -> Option<NotPublic> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn host(url: &str) -> Result<(), NotPublic> {
@@ -234,5 +236,30 @@ mod tests {
             assert!(policy.judge(address.parse().unwrap()).is_err(), "{address}");
         }
         assert_eq!(policy.judge_host(&Url::parse("https://localhost/").unwrap()), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_an_address_is_judged_otherwise_than_the_address(bits in any::<u32>()) {
+            let address = Ipv4Addr::from_bits(bits);
+            let expected = AddressPolicy::default().judge(IpAddr::V4(address));
+            let [a, b, c, d] = address.octets();
+            let spellings = [
+                address.to_string(),
+                format!("{address}."),
+                bits.to_string(),
+                format!("{bits:#x}"),
+                format!("0{bits:o}"),
+                format!("{a:#x}.{b}.0{c:o}.{d}"),
+                format!("{a}.{}", bits & 0x00ff_ffff),
+                format!("{a}.{b}.{}", bits & 0xffff),
+                format!("[::ffff:{address}]"),
+                format!("[64:ff9b::{address}]"),
+                format!("[2002:{:x}:{:x}::1]", bits >> 16, bits & 0xffff),
+            ];
+            for spelling in spellings {
+                prop_assert_eq!(host(&format!("https://{spelling}/")), expected, "{}", spelling);
+            }
+        }
     }
 }

@@ -42,4 +42,7 @@ pub trait Throttle: Send + Sync {
     async fn attempt(&self, keys: &[(String, ThrottleRule)], now: Timestamp) -> Result<Admission>;
     /// Clears the counters of these keys.
     async fn succeeded(&self, keys: &[String]) -> Result<()>;
+    /// Takes back one attempt under each key, which `attempt` counted as a failure in advance: many people may sign in from
+    /// behind one address.
+    async fn forgive(&self, keys: &[String]) -> Result<()>;
 }

@@ -42,6 +42,7 @@ class Linkspan:
         self.ops = f"http://127.0.0.1:{self.ops_port}"
         self.arguments = arguments
         self.process = None
+        self.api_keys = 0
         self.configure(settings or {})
         # Nothing of the tester's own environment may steer the server.
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("LINKSPAN_")}
@@ -112,7 +113,8 @@ class Linkspan:
 
     def api_key(self, *scopes):
         options = [word for scope in scopes for word in ("--scope", scope)]
-        return self.cli("apikey", "new", "--name", "test", *options, "-o", "json")["key"]
+        self.api_keys += 1
+        return self.cli("apikey", "new", "--name", f"test {self.api_keys}", *options, "-o", "json")["key"]
 
     def copy_secrets_to(self, other):
         """Brings what nodes of one database share to another node, as an operator copies it."""

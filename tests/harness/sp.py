@@ -90,7 +90,9 @@ class ServiceProvider:
         """Makes an AuthnRequest; `options` as pysaml2's `create_authn_request` takes them."""
         destination = options.pop("destination", None) or self.client.metadata.single_sign_on_service(self.idp, binding)[0]["location"]
         # By redirect the query is signed, by POST the message itself.
-        request_id, message = self.client.create_authn_request(destination, sign=signed and binding == POST, **options)
+        request_id, message = self.client.create_authn_request(
+            destination, sign=signed and binding == POST, sign_alg=SIG_RSA_SHA256, digest_alg=DIGEST_SHA256, **options
+        )
         return self.send(request_id, str(message), destination, binding, signed, relay_state)
 
     def send(self, request_id, message, destination, binding=REDIRECT, signed=False, relay_state="back to work"):

@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -45,8 +46,16 @@ class Redis:
         )
         return done.stdout
 
+    def freeze(self):
+        """It keeps its connections and answers nobody, as a machine that hangs."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self):
         if self.process and self.process.poll() is None:
+            self.thaw()
             self.process.terminate()
             self.process.wait(10)
 
@@ -72,18 +81,28 @@ class Postgres:
         assert done.returncode == 0, f"{arguments[0]} ended with {done.returncode}: {done.stderr or ''}"
 
     def start(self):
-        data = self.folder / "data"
-        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=off"
+        password = self.folder / "password"
+        password.write_text(self.password)
+        if self.owner:
+            os.chown(password, self.owner.pw_uid, self.owner.pw_gid)
         self.run(
-            "initdb", f"--pgdata={data}", "--username=linkspan", "--auth=scram-sha-256", "--pwfile=/dev/stdin", "--encoding=UTF8", "--no-locale",
-            "--no-sync", input=self.password, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            "initdb", f"--pgdata={self.folder / 'data'}", "--username=linkspan", "--auth=scram-sha-256", f"--pwfile={password}", "--encoding=UTF8",
+            "--no-locale", "--no-sync", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )
-        # No pipes: the server inherits them and they would never close.
-        self.run(
-            "pg_ctl", f"--pgdata={data}", "--silent", "--wait", f"--log={self.folder / 'log'}", f"--options={options}", "start",
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
+        self.resume()
         return self
+
+    def control(self, *arguments):
+        # No pipes: the server inherits them and they would never close.
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.run("pg_ctl", f"--pgdata={self.folder / 'data'}", "--silent", "--wait", *arguments, **quiet)
+
+    def pause(self):
+        self.control("--mode=immediate", "stop")
+
+    def resume(self):
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder} -c fsync=off"
+        self.control(f"--log={self.folder / 'log'}", f"--options={options}", "start")
 
     def database(self):
         self.databases += 1
@@ -94,5 +113,5 @@ class Postgres:
         return f"postgres://linkspan:{self.password}@127.0.0.1:{self.port}/{name}"
 
     def stop(self):
-        self.run("pg_ctl", f"--pgdata={self.folder / 'data'}", "--silent", "--mode=immediate", "stop", stdout=subprocess.DEVNULL)
+        self.pause()
         shutil.rmtree(self.folder, ignore_errors=True)

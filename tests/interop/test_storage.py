@@ -7,7 +7,7 @@ import requests
 from harness.browser import Browser
 from harness.people import PASSWORD, add_people
 from harness.server import Linkspan
-from harness.stores import Redis
+from harness.stores import Postgres, Redis
 from harness.wait import until
 
 
@@ -152,30 +152,54 @@ def test_a_request_used_on_one_node_is_a_replay_on_the_other(two_nodes, make_sp,
     assert page.sign_in is None and "status:Success" not in page.text
 
 
-def test_without_its_session_store_it_says_so_and_recovers(tmp_path, own_idp, make_sp, browser, sign_on):
+def readiness(idp):
+    return requests.get(f"{idp.ops}/readyz", timeout=10).status_code
+
+
+def assert_away_and_back(idp, sp, browser, leave, come_back):
+    """While a store is away: not ready, alive, a page with 503 in reasonable time; afterwards all is as before."""
+    assert readiness(idp) == 200
+
+    leave()
+    until(lambda: readiness(idp) == 503, 10, "/readyz says that the store is away")
+    assert requests.get(f"{idp.ops}/livez", timeout=10).status_code == 200
+    begun = time.monotonic()
+    page = sp.request().go(browser)
+    assert page.status == 503 and page.answer is None and "<html" in page.text.lower(), f"{page.status}: {page.text[:300]}"
+    assert time.monotonic() - begun < 10
+
+    come_back()
+    until(lambda: readiness(idp) == 200, 15, "/readyz says that the store is back")
+    assert enters(sp, browser) == ["alice@example.org"]
+    assert idp.process.poll() is None
+
+
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+def test_without_its_session_store_it_says_so_and_recovers(tmp_path, own_idp, make_sp, browser, sign_on, how):
     redis = Redis(tmp_path / "redis").start()
     try:
         idp = own_idp({"storage": f'session = "{redis.database()}"'})
         first, second = make_sp(idp), make_sp(idp)
         request = first.request()
         first.receive(sign_on(browser, request, "alice"), request)
-        ready = lambda: requests.get(f"{idp.ops}/readyz", timeout=10).status_code  # noqa: E731
-        assert ready() == 200
 
-        redis.stop()
-        until(lambda: ready() == 503, 10, "/readyz says that it is away")
-        assert requests.get(f"{idp.ops}/livez", timeout=10).status_code == 200
-        begun = time.monotonic()
-        page = second.request().go(browser)
-        assert page.status == 503 and page.answer is None and "<html" in page.text.lower()
-        assert time.monotonic() - begun < 10
-
-        redis.start()
-        until(lambda: ready() == 200, 10, "/readyz says that it is back")
-        assert enters(second, browser) == ["alice@example.org"]
-        assert idp.process.poll() is None
+        leave, come_back = (redis.stop, redis.start) if how == "stopped" else (redis.freeze, redis.thaw)
+        assert_away_and_back(idp, second, browser, leave, come_back)
     finally:
         redis.stop()
+
+
+def test_without_its_database_it_says_so_and_recovers(own_idp, make_sp, browser, sign_on):
+    postgres = Postgres().start()
+    try:
+        idp = own_idp({"storage": f'data = "{postgres.database()}"'})
+        sp = make_sp(idp)
+        request = sp.request()
+        sp.receive(sign_on(browser, request, "alice"), request)
+
+        assert_away_and_back(idp, sp, browser, postgres.pause, postgres.resume)
+    finally:
+        postgres.stop()
 
 
 def test_disabling_a_person_ends_what_they_may(own_idp, column, make_sp, browser, sign_on):

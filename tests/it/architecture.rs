@@ -34,13 +34,14 @@ const BUILDERS: &[&str] = &["app", "main", "lib"];
 const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("openssl", &["crypto", "saml/xml"]),
     ("samael", &["saml/xml", "demo"]),
-    ("quick_xml", &["saml/xml"]),
+    ("quick_xml", &["saml/xml", "demo"]),
     ("sqlx", &["store"]),
     ("rusqlite", &["store"]),
     ("redis", &["store"]),
     ("actix_web", &["web", "app", "demo"]),
     ("clap", &["cli"]),
-    ("toml_edit", &["config"]),
+    // The presets of attribute release are files like the configuration, so that anyone can add one.
+    ("toml_edit", &["config", "registry/release"]),
 ];
 
 /// Rooms without I/O, and the words that would bring it in.
@@ -114,6 +115,22 @@ fn pure_rooms_read_no_clock_no_randomness_and_wait_for_nothing() {
 }
 
 #[test]
+fn nothing_that_deny_toml_bans_is_in_the_lock_file() {
+    let read = |name: &str| fs::read_to_string(root().join(name)).expect("deny.toml and Cargo.lock are there");
+    let (deny, lock) = (read("deny.toml"), read("Cargo.lock"));
+    let banned: Vec<_> = deny.lines().filter_map(|line| line.trim().strip_prefix("{ crate = \"")?.split('"').next()).collect();
+    let banned: Vec<_> = banned.into_iter().filter(|name| !deny.contains(&format!("{{ crate = \"{name}\", allow"))).collect();
+    assert!(!banned.is_empty(), "deny.toml names what is banned");
+
+    let there: Vec<_> = banned.iter().filter(|name| lock.contains(&format!("\nname = \"{name}\"\n"))).collect();
+    let elsewhere: Vec<_> =
+        lock.lines().filter(|line| line.starts_with("source = ") && !line.contains("github.com/rust-lang/crates.io-index")).collect();
+
+    assert!(there.is_empty(), "deny.toml bans {there:?}; `cargo tree -i NAME` says who brings it");
+    assert!(elsewhere.is_empty(), "these sources are not crates.io: {elsewhere:?}");
+}
+
+#[test]
 fn the_readme_maps_every_room_of_src() {
     let readme = fs::read_to_string(root().join("README.md")).expect("README.md is there");
     let map = readme.split("## The map of `src`").nth(1).expect("README.md has a section \"The map of `src`\"");
@@ -178,7 +195,7 @@ impl Source {
 
     /// Where `mod tests` begins; test code may read clocks.
     fn tests_begin(&self) -> usize {
-        let own_file = self.path.ends_with("/tests.rs");
+        let own_file = self.path.ends_with("tests.rs");
         if own_file { 0 } else { self.code.find("mod tests {").unwrap_or(self.code.len()) }
     }
 
@@ -208,7 +225,7 @@ impl Source {
                 steps += 1;
                 from += "super::".len();
             }
-            let depth = depth + usize::from(!self.path.ends_with("/tests.rs") && at > self.tests_begin());
+            let depth = depth + usize::from(!self.path.ends_with("tests.rs") && at > self.tests_begin());
             if steps >= depth {
                 found.push((self.line(at), steps));
             }

@@ -240,6 +240,7 @@ mod tests {
         assert_eq!(import(&document, &ImportOptions::new(now())).unwrap_err().code, "no-sp-role");
     }
 
+    /// Clause: IIP-MD09.
     #[test]
     fn it_is_valid_against_the_schemas_and_for_xmlsec1() {
         use std::process::{Command, Stdio};

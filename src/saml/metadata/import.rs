@@ -85,7 +85,7 @@ impl Import {
 #[derive(Debug)]
 pub enum Met {
     App(Box<ImportedEntity>),
-    Refused(RefusedEntity),
+    Refused(Box<RefusedEntity>),
 }
 
 /// Reads a document that is held in memory.
@@ -104,7 +104,7 @@ pub fn import_from(source: impl Read + 'static, options: &ImportOptions) -> Resu
     let mut import = Import::default();
     let findings = import_each(source, options, &mut |met| match met {
         Met::App(app) => import.entities.push(*app),
-        Met::Refused(refused) => import.refused.push(refused),
+        Met::Refused(refused) => import.refused.push(*refused),
     })?;
     import.findings = findings;
     if import.entities.is_empty() {
@@ -174,7 +174,7 @@ impl Document<'_> {
     fn entity(&mut self, mut entity: Entity, single: bool, meet: &mut dyn FnMut(Met)) {
         let id = match entity_id(&entity.element) {
             Ok(id) => id,
-            Err(refusal) => return meet(Met::Refused(RefusedEntity { entity_id: None, refusal })),
+            Err(refusal) => return meet(Met::Refused(Box::new(RefusedEntity { entity_id: None, refusal }))),
         };
         if self.options.entity.as_ref().is_some_and(|wanted| *wanted != id) {
             return;
@@ -186,7 +186,7 @@ impl Document<'_> {
             return;
         }
         match read_sp(&entity.element, &entity.inherited, &self.options.read()) {
-            Err(refusal) => meet(Met::Refused(RefusedEntity { entity_id: Some(id), refusal })),
+            Err(refusal) => meet(Met::Refused(Box::new(RefusedEntity { entity_id: Some(id), refusal }))),
             Ok((metadata, findings)) => {
                 self.apps += 1;
                 if !single {

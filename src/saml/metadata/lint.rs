@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::model::sp::{Binding, EncryptionMethod, Finding, KeyAlgorithm, SpKey, SpMetadata, Unusable};
+use crate::model::sp::{Binding, Finding, SpKey, SpMetadata, Unusable};
 use crate::model::time::{Span, Timestamp};
 use crate::saml::metadata::endpoints::{is_usable, usable_acs};
 use crate::saml::metadata::refusal::day_in_words;
 use crate::saml::metadata::rules;
 use crate::saml::names::alg;
+use crate::saml::xml::encryption::{EncryptionChoice, EncryptionPolicy};
 
 /// How long before an end people want to hear of it.
 const SOON: Span = Span::days(60);
@@ -91,30 +92,20 @@ fn algorithms(sp: &SpMetadata, findings: &mut Vec<Finding>) {
         let remedy = "Answers are signed with RSA-SHA256 all the same. Ask the app's owner for RSA or ECDSA with SHA-256 or stronger.";
         findings.push(rules::SIGNING_METHODS.about(&sp.signing_methods.join(" "), remedy));
     }
-    let mut keys = sp.encryption_keys().peekable();
-    if keys.peek().is_some() && !keys.any(can_encrypt) {
-        let methods: Vec<&str> =
-            sp.encryption_keys().flat_map(|key| &key.encryption_methods).map(|method| method.algorithm.as_str()).collect();
-        let value = if methods.is_empty() { "no RSA key".to_owned() } else { methods.join(" ") };
-        let remedy =
-            "Assertions go unencrypted. Ask the app's owner for an RSA key with AES-GCM and RSA-OAEP; AES-CBC alone needs saml.allow_cbc.";
-        findings.push(rules::ENCRYPTION_METHODS.about(&value, remedy));
+    // One key that works is enough; where none does, the first says why.
+    let mut reason = None;
+    for key in sp.encryption_keys() {
+        match EncryptionChoice::pick(key, EncryptionPolicy::default()) {
+            Ok(_) => return,
+            Err(error) => reason = reason.or(Some((name(key), error.0))),
+        }
     }
-}
-
-/// Whether we would encrypt for the key without being allowed anything.
-fn can_encrypt(key: &SpKey) -> bool {
-    const CIPHERS: &[&str] = &[alg::AES128_GCM, alg::AES256_GCM];
-    const TRANSPORTS: &[&str] = &[alg::RSA_OAEP_MGF1P, alg::RSA_OAEP];
-    let is_cipher = |method: &&EncryptionMethod| {
-        method.algorithm.contains("aes") && !method.algorithm.contains("kw-") || method.algorithm.contains("tripledes-cbc")
-    };
-    let is_transport = |method: &&EncryptionMethod| method.algorithm.contains("rsa-");
-    let declared = |of: &dyn Fn(&&EncryptionMethod) -> bool, known: &[&str]| {
-        let mut all = key.encryption_methods.iter().filter(of).peekable();
-        all.peek().is_none() || all.any(|method| known.contains(&method.algorithm.as_str()))
-    };
-    matches!(key.algorithm, KeyAlgorithm::Rsa(_)) && declared(&is_cipher, CIPHERS) && declared(&is_transport, TRANSPORTS)
+    if let Some((key, why)) = reason {
+        let remedy = format!(
+            "Assertions go unencrypted: {why}. Ask the app's owner for an RSA key with AES-GCM and RSA-OAEP, or set saml.allow_cbc or saml.allow_weak_keys where that is what it lacks."
+        );
+        findings.push(rules::ENCRYPTION_METHODS.about(&key, remedy));
+    }
 }
 
 fn consumers(sp: &SpMetadata, allow_http: bool, findings: &mut Vec<Finding>) {

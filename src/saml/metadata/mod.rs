@@ -18,6 +18,7 @@ mod text;
 pub mod validity;
 
 #[cfg(test)]
+#[path = "corpus/tests.rs"]
 mod corpus_tests;
 #[cfg(test)]
 mod tests;

@@ -11,16 +11,21 @@ use crate::saml::xml::reader::XmlError;
 pub struct MetadataRefusal {
     pub code: &'static str,
     /// The sentence, the rule, the value and the remedy.
-    pub check: Check,
+    pub check: Box<Check>,
 }
 
 impl MetadataRefusal {
     pub(super) fn new(code: &'static str, rule: &'static SpecRef, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { code, check: Check::failed(rule, detail.into(), remedy.into()) }
+        Self { code, check: Box::new(Check::failed(rule, detail.into(), remedy.into())) }
     }
 
     pub(super) fn seen(mut self, value: &str) -> Self {
-        self.check = self.check.seen(shorten(value));
+        self.check.seen = Some(shorten(value));
+        self
+    }
+
+    pub(super) fn allowed(mut self, values: &[&str]) -> Self {
+        self.check.allowed = values.iter().map(|value| (*value).to_owned()).collect();
         self
     }
 
@@ -42,7 +47,7 @@ impl MetadataRefusal {
 impl From<MetadataRefusal> for Refusal {
     fn from(refusal: MetadataRefusal) -> Self {
         let class = if refusal.code == "valid-until-expired" { RefusalClass::Expired } else { RefusalClass::AppSetup };
-        Refusal::new(class, refusal.check)
+        Refusal::new(class, *refusal.check)
     }
 }
 

@@ -109,14 +109,10 @@ pub(super) fn check_root(root: &Element) -> Result<bool, MetadataRefusal> {
             }
         };
         let remedy = format!("Declare the namespace on the first element: xmlns=\"{}\", or with the prefix that the elements use.", ns::MD);
-        let mut refusal = MetadataRefusal::not_metadata(detail, remedy).seen(&seen);
-        refusal.check = refusal.check.allowed([ns::MD.to_owned()]);
-        return Err(refusal);
+        return Err(MetadataRefusal::not_metadata(detail, remedy).seen(&seen).allowed(&[ns::MD]));
     }
-    let mut refusal =
-        MetadataRefusal::not_metadata(format!("The first element is {name}; SAML metadata begins with EntityDescriptor."), EXPORT);
-    refusal.check = refusal.check.seen(name).allowed(["EntityDescriptor".to_owned(), "EntitiesDescriptor".to_owned()]);
-    Err(refusal)
+    let detail = format!("The first element is {name}; SAML metadata begins with EntityDescriptor.");
+    Err(MetadataRefusal::not_metadata(detail, EXPORT).seen(&name).allowed(&["EntityDescriptor", "EntitiesDescriptor"]))
 }
 
 #[cfg(test)]

@@ -124,9 +124,8 @@ fn choose_role<'a>(entity: &'a Element, entity_id: &EntityId, findings: &mut Vec
     let Some(chosen) = chosen else {
         let detail = "The app's role does not speak SAML 2.0.";
         let remedy = "Get the app's SAML 2.0 metadata; other protocols are configured elsewhere.";
-        let mut refusal = MetadataRefusal::new("no-saml2-sp", &spec::METADATA_SAML2, detail, remedy).seen(&first_list);
-        refusal.check = refusal.check.allowed([ns::SAMLP.to_owned()]);
-        return Err(refusal);
+        let refusal = MetadataRefusal::new("no-saml2-sp", &spec::METADATA_SAML2, detail, remedy);
+        return Err(refusal.seen(&first_list).allowed(&[ns::SAMLP]));
     };
     if roles.len() > 1 {
         let value = format!("{} SPSSODescriptors, {count} of them for SAML 2.0; the one on line {} counts", roles.len(), chosen.line);
@@ -193,11 +192,8 @@ fn no_usable_acs(sp: &SpMetadata) -> MetadataRefusal {
         )
     };
     let seen: Vec<String> = sp.acs.iter().take(3).map(|acs| format!("{} {}", acs.binding.uri(), acs.location)).collect();
-    let mut refusal = MetadataRefusal::new("no-usable-acs", &spec::METADATA_ACS, detail, remedy);
-    if !seen.is_empty() {
-        refusal.check = refusal.check.seen(display(&seen.join(", "), 600));
-    }
-    refusal
+    let refusal = MetadataRefusal::new("no-usable-acs", &spec::METADATA_ACS, detail, remedy);
+    if seen.is_empty() { refusal } else { refusal.seen(&seen.join(", ")) }
 }
 
 fn unique(values: impl Iterator<Item = String>) -> Vec<String> {

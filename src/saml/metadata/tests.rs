@@ -153,6 +153,7 @@ fn each_finding_is_made_by_what_it_is_about() {
     }
 }
 
+/// Clause: IIP-MD11.
 #[test]
 fn keys_and_certificates_are_judged_on_the_day() {
     let with = |key: &PrivateKey, made: Timestamp, days: u32, more: &str| {
@@ -163,6 +164,10 @@ fn keys_and_certificates_are_judged_on_the_day() {
     };
     let rsa = PrivateKey::generate(KeyKind::Rsa2048).unwrap();
     let ec = PrivateKey::generate(KeyKind::EcP256).unwrap();
+    // 1,024 bits.
+    let modulus = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [0xc1; 128]);
+    let bare = format!("<ds:RSAKeyValue><ds:Modulus>{modulus}</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue>");
+    let bare = sp(&format!("<KeyDescriptor><ds:KeyInfo><ds:KeyValue>{bare}</ds:KeyValue></ds:KeyInfo></KeyDescriptor>{POST}"));
     let cbc = "<EncryptionMethod Algorithm='http://www.w3.org/2001/04/xmlenc#aes128-cbc'/>";
     for (document, code, expected) in [
         (with(&rsa, now() - Span::days(20), 10, ""), "cert-expired", true),
@@ -174,6 +179,7 @@ fn keys_and_certificates_are_judged_on_the_day() {
         (with(&rsa, now(), 400, ""), "cert-expired", false),
         (with(&rsa, now(), 400, ""), "cert-expires-soon", false),
         (with(&rsa, now(), 400, ""), "weak-key", false),
+        (bare, "weak-key", true),
     ] {
         assert_eq!(codes(&document).iter().any(|have| have == code), expected, "{code}: {:?}", codes(&document));
     }
@@ -224,6 +230,7 @@ fn aggregate() -> String {
     )
 }
 
+/// Clause: IIP-MD02.
 #[test]
 fn an_aggregate_gives_each_app_once_and_says_what_it_left_out() {
     let import = read(&aggregate()).unwrap();
@@ -302,6 +309,7 @@ fn canonical() -> String {
     )
 }
 
+/// Clause: IIP-MD05.
 #[test]
 fn a_pinned_signer_must_have_signed_the_whole_document() {
     let (key, public) = signer();
@@ -348,4 +356,23 @@ fn nothing_counts_before_the_end_was_read() {
 fn pem_body(der: &[u8]) -> String {
     let pem = x509::to_pem(der).unwrap();
     pem.lines().filter(|line| !line.starts_with("-----")).collect()
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn no_damage_to_a_document_makes_import_panic(at in 0usize..2_000, instead in proptest::collection::vec(proptest::num::u8::ANY, 0..4), gone in 0usize..40) {
+        let mut document = aggregate().into_bytes();
+        let at = at.min(document.len());
+        let end = (at + gone).min(document.len());
+        document.splice(at..end, instead);
+        let _ = import(&document, &ImportOptions::new(now()));
+        let _ = import(&document, &ImportOptions { signer: Some(stranger()), ..ImportOptions::new(now()) });
+    }
+}
+
+fn stranger() -> PublicKey {
+    static KEY: std::sync::OnceLock<PublicKey> = std::sync::OnceLock::new();
+    KEY.get_or_init(|| signer().1).clone()
 }

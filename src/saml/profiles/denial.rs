@@ -51,6 +51,11 @@ impl Denial {
         Self { class: RefusalClass::NotAllowed, ..Self::responder(Some(status::AUTHN_FAILED), check) }
     }
 
+    /// The app needs something that is not known about the person.
+    pub fn missing_info(check: Check) -> Self {
+        Self { class: RefusalClass::MissingInfo, ..Self::responder(Some(status::REQUEST_DENIED), check) }
+    }
+
     /// The person may not use the app, or did not want to.
     pub fn request_denied(check: Check) -> Self {
         Self { class: RefusalClass::NotAllowed, ..Self::responder(Some(status::REQUEST_DENIED), check) }

@@ -214,6 +214,12 @@ impl Journal {
         Ok(())
     }
 
+    /// Puts another file in place of the journal's, for tests of what a failing disk does.
+    #[cfg(test)]
+    pub(super) fn replace_file(&self, file: File) -> File {
+        std::mem::replace(&mut self.output().file, file)
+    }
+
     fn snapshot(&self, generation: u64, state: &mut dyn FnMut(&mut SnapshotWriter) -> io::Result<()>) -> io::Result<u64> {
         let path = self.directory.join(format!("{generation}.snapshot"));
         let new = path.with_extension("new");

@@ -208,3 +208,6 @@ fn create_directory(path: &Path) -> Result<()> {
         .create(path)
         .map_err(|error| StoreError::Unusable(format!("cannot create {}: {error}; check storage.directory", path.display())))
 }
+
+#[cfg(test)]
+mod tests;

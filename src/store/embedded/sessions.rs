@@ -37,7 +37,8 @@ impl Sessions for Embedded {
         if !session.is_live(now, &state.lifetime) {
             return Ok(None);
         }
-        if now >= session.last_seen + TOUCH {
+        // While the disk is full the time stands still rather than the memory fill up.
+        if now >= session.last_seen + TOUCH && state.journal.admit().is_ok() {
             session.last_seen = now;
             state.journal.append(&frame::seen(id, now));
         }

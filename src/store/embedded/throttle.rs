@@ -59,6 +59,19 @@ impl Throttle for Embedded {
         }
         Ok(())
     }
+
+    async fn forgive(&self, keys: &[String]) -> Result<()> {
+        let state = &self.state;
+        state.journal.admit()?;
+        let mut counters = state.tables.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in keys {
+            let Some(failures) = counters.get_mut(key) else { continue };
+            // The attempt was admitted, so whatever wait stands now is of its own making.
+            *failures = Failures { count: failures.count.saturating_sub(1), until: Timestamp::from_millis(0), ..*failures };
+            state.journal.append(&frame::failures(key, failures)?);
+        }
+        Ok(())
+    }
 }
 
 fn make_room(counters: &mut HashMap<String, Failures>, now: Timestamp) {

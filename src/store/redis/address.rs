@@ -9,9 +9,9 @@ use crate::store::{Result, StoreError};
 
 /// Where Redis is.
 pub(super) enum Address {
-    Single(Client),
+    Single(Box<Client>),
     Sentinel(Box<SentinelClient>),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl Address {
@@ -25,7 +25,7 @@ impl Address {
         };
         let plain = if scheme.starts_with("rediss") { "rediss" } else { "redis" };
         match scheme {
-            "redis" | "rediss" => Client::open(text).map(Self::Single).map_err(unreadable),
+            "redis" | "rediss" => Client::open(text).map(|client| Self::Single(Box::new(client))).map_err(unreadable),
             "redis+sentinel" | "rediss+sentinel" => sentinel(plain, rest),
             "redis+cluster" | "rediss+cluster" => cluster(plain, rest),
             other => Err(unusable(format!("\"{other}://\" is unknown"))),
@@ -88,7 +88,7 @@ fn cluster(scheme: &str, rest: &str) -> Result<Address> {
         .connection_timeout(CONNECT)
         .response_timeout(RESPOND)
         .build()
-        .map(Address::Cluster)
+        .map(|client| Address::Cluster(Box::new(client)))
         .map_err(unreadable)
 }
 

@@ -38,6 +38,7 @@ struct Scripts {
     end: Script,
     first_seen: Script,
     attempt: Script,
+    forgive: Script,
 }
 
 impl Redis {
@@ -55,6 +56,7 @@ impl Redis {
             end: Script::new(include_str!("scripts/end.lua")),
             first_seen: Script::new(include_str!("scripts/first_seen.lua")),
             attempt: Script::new(include_str!("scripts/attempt.lua")),
+            forgive: Script::new(include_str!("scripts/forgive.lua")),
         };
         let store = Self { link, lifetime: config.lifetime, scripts };
         store.ping().await?;

@@ -72,7 +72,7 @@ impl Sessions for Redis {
     async fn step_up(&self, id: &SessionId, event: AuthnEvent, secret: Digest) -> Result<bool> {
         let mut script = self.scripts.step_up.key(session_key(id));
         script.arg(to_json(&event)?).arg(secret.to_hex());
-        Ok(self.link.script::<i64>(&script, Twice::Never).await? == 1)
+        Ok(self.link.script::<i64>(&script, Twice::Harmless).await? == 1)
     }
 
     async fn end(&self, id: &SessionId) -> Result<Option<Session>> {

@@ -61,6 +61,9 @@ impl Drop for SqlAudit {
 #[async_trait]
 impl Audit for SqlAudit {
     async fn record(&self, record: AuditRecord) -> Result<()> {
+        if let Some(spool) = &self.spool {
+            spool.check()?;
+        }
         self.queue
             .push(&record, |waiting| {
                 if let Some(spool) = &self.spool {
@@ -117,6 +120,7 @@ async fn run(sink: Sink, queue: Arc<AuditQueue>, spooled: bool) {
             }
             batch = queue.oldest(BATCH);
         }
+        batch.truncate(sink.at_once(batch.len()));
         let Some(last) = batch.last() else { continue };
         let through = last.place;
         match sink.insert(batch, spooled).await {
@@ -134,6 +138,15 @@ async fn run(sink: Sink, queue: Arc<AuditQueue>, spooled: bool) {
 }
 
 impl Sink {
+    /// How many of so many records go into one statement: on PostgreSQL a power of two, which keeps the number of prepared
+    /// statements small.
+    fn at_once(&self, waiting: usize) -> usize {
+        match self {
+            Self::Sqlite(_) => waiting,
+            Self::Postgres(_) => waiting.checked_ilog2().map_or(0, |power| 1 << power),
+        }
+    }
+
     async fn insert(&self, batch: Vec<Waiting>, spooled: bool) -> Result<()> {
         match self {
             Self::Sqlite(connection) => {
@@ -144,17 +157,7 @@ impl Sink {
                 };
                 tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Kind::Sqlite.unavailable(error)))
             }
-            Self::Postgres(sql) => {
-                let mut rest = batch.as_slice();
-                while !rest.is_empty() {
-                    // Powers of two keep the number of prepared statements small.
-                    let size = 1 << rest.len().ilog2();
-                    let (now, later) = rest.split_at(size);
-                    insert_postgres(sql, now).await?;
-                    rest = later;
-                }
-                Ok(())
-            }
+            Self::Postgres(sql) => insert_postgres(sql, &batch).await,
         }
     }
 }

@@ -10,6 +10,7 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::rsa::Rsa;
+use proptest::prelude::*;
 
 use super::preflight::preflight;
 use super::sign::{SigningKey, sign, sign_raw};
@@ -564,7 +565,8 @@ fn threads_verify_at_the_same_time() {
 
 /// The corpus of real documents, where it is at hand.
 fn corpus() -> Option<PathBuf> {
-    let path = option_env!("LINKSPAN_CORPUS").map(PathBuf::from);
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the tests says where the corpus is")]
+    let path = std::env::var_os("LINKSPAN_CORPUS").map(PathBuf::from);
     let path = path.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"));
     if path.join("manifest.tsv").is_file() {
         return Some(path);
@@ -628,4 +630,23 @@ fn signatures_of_the_corpus_come_out_as_its_manifest_says() {
         }
     }
     assert!(seen >= 12, "{seen}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_message_damaged_anywhere_is_refused_or_says_the_same(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        static DOCUMENT: LazyLock<String> = LazyLock::new(rsa_request);
+        static KEYS: LazyLock<Vec<VerificationKey>> = LazyLock::new(|| public(&[&RSA]));
+        let mut damaged = DOCUMENT.clone().into_bytes();
+        let at = at.index(damaged.len());
+        damaged[at] = byte;
+
+        if let Ok(root) = parse(&damaged, &Limits::MESSAGE)
+            && let Ok(verified) = verify(&root, &KEYS, &SignaturePolicy::default())
+        {
+            prop_assert_eq!(&verified.root, &verify(&read(&*DOCUMENT), &KEYS, &SignaturePolicy::default()).unwrap().root);
+        }
+    }
 }

@@ -90,6 +90,7 @@ fn signed_part(document: &str, key: &VerificationKey, shape: &SignatureShape) ->
     signed.ok()
 }
 
+#[expect(unsafe_code, reason = "two switches of the C library that samael does not offer")]
 unsafe extern "C" {
     fn xmlSecErrorsDefaultCallbackEnableOutput(enabled: c_int);
     fn xmlSetStructuredErrorFunc(context: *mut c_void, handler: Option<extern "C" fn(*mut c_void, *const c_void)>);
@@ -98,6 +99,7 @@ unsafe extern "C" {
 extern "C" fn say_nothing(_context: *mut c_void, _error: *const c_void) {}
 
 /// Keeps the C libraries from printing to standard error, which anybody could fill with bad signatures.
+#[expect(unsafe_code, reason = "two switches of the C library that samael does not offer")]
 fn silence() {
     static LIBXMLSEC1: Once = Once::new();
     // SAFETY: this sets a global flag, a C `int` with a static initial value, before any thread lets the library verify.

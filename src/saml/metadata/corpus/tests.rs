@@ -11,6 +11,7 @@ use crate::saml::metadata::import::{Import, ImportOptions, import, read_stored};
 use crate::saml::metadata::refusal::MetadataRefusal;
 use crate::saml::xml::reader::Limits;
 
+#[expect(clippy::disallowed_methods, reason = "a test finds its fixtures")]
 pub(super) fn corpus() -> Option<PathBuf> {
     let manifest_dir = Path::new(env!("CARGO_MANIFEST_DIR"));
     let named = std::env::var_os("LINKSPAN_CORPUS").map(PathBuf::from);
@@ -121,6 +122,7 @@ fn judge(row: &Row, got: &Result<Import, MetadataRefusal>) -> Vec<String> {
     wrong
 }
 
+/// Clauses: IIP-MD01, IIP-MD03, IIP-MD07, IIP-MD08.
 #[test]
 fn every_document_of_the_corpus_is_judged_as_its_manifest_says() {
     let Some(corpus) = corpus() else { return };

@@ -1,0 +1,83 @@
+//! What does this request still need? Pure.
+
+use crate::model::session::{AuthnEvent, AuthnMethod};
+use crate::model::time::Timestamp;
+use crate::session::LiveSession;
+
+/// Class names of SAML Authentication Context 3.4 that our methods honestly reach; also the `acr` values of OpenID Connect.
+pub mod class {
+    pub const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
+    pub const PASSWORD_PROTECTED_TRANSPORT: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+    pub const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
+}
+
+/// What an exchange asks of the person's sign-in.
+#[derive(Debug, Clone, Default)]
+pub struct Need {
+    /// The proof must not be older than this: ForceAuthn, from the moment its request came in.
+    pub fresh_since: Option<Timestamp>,
+    /// Classes that the requester accepts, the preferred one first; `None` accepts any.
+    pub classes: Option<Vec<String>>,
+}
+
+/// A live session has what the exchange needs: demanded for building an Assertion.
+#[derive(Debug, Clone)]
+pub struct Satisfied {
+    event: AuthnEvent,
+    class: String,
+}
+
+impl Satisfied {
+    /// The proof that counts; its time is the AuthnInstant.
+    pub fn event(&self) -> &AuthnEvent {
+        &self.event
+    }
+
+    /// The class to state.
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    Satisfied(Satisfied),
+    /// The person has to sign in (again).
+    SignIn,
+}
+
+/// Judges a live session, or the lack of one, against a need.
+pub fn decide(live: Option<&LiveSession>, need: &Need) -> Decision {
+    let Some(live) = live else { return Decision::SignIn };
+    for event in live.session().authn.iter().rev() {
+        if need.fresh_since.is_some_and(|since| event.at < since) {
+            continue;
+        }
+        let honest = honest_classes(event.method, event.protected_transport);
+        let class = match &need.classes {
+            None => honest.first().map(|class| (*class).to_owned()),
+            Some(wanted) => wanted.iter().find(|wanted| honest.contains(&wanted.as_str())).cloned(),
+        };
+        if let Some(class) = class {
+            return Decision::Satisfied(Satisfied { event: event.clone(), class });
+        }
+    }
+    Decision::SignIn
+}
+
+/// What may honestly be said of a proof, the strongest class first.
+///
+/// A password that came over TLS, or never left the machine, is PasswordProtectedTransport and not Password, which by its
+/// definition goes over an unprotected channel. Everything may be called unspecified.
+pub fn honest_classes(method: AuthnMethod, protected_transport: bool) -> &'static [&'static str] {
+    match (method, protected_transport) {
+        (AuthnMethod::Password, true) => &[class::PASSWORD_PROTECTED_TRANSPORT, class::UNSPECIFIED],
+        (AuthnMethod::Password, false) => &[class::PASSWORD, class::UNSPECIFIED],
+    }
+}
+
+/// What a sign-in here could reach.
+pub fn reachable_classes(protected_transport: bool) -> &'static [&'static str] {
+    honest_classes(AuthnMethod::Password, protected_transport)
+}

@@ -1,0 +1,5 @@
+//! What happens by the clock, started by `app`.
+
+pub mod changes;
+pub mod metadata_dir;
+pub mod prune;

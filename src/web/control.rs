@@ -1,0 +1,16 @@
+//! The control socket: how commands on the host reach the running server. Whoever may open the file is an administrator.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Json};
+
+use crate::audit::Context;
+use crate::flows::command::{Command, Reply};
+use crate::flows::dispatch;
+use crate::web::Web;
+
+/// `POST /command`: one command as JSON, its reply as JSON.
+pub async fn command(web: Data<Web>, command: Json<Command>) -> HttpResponse {
+    let context = Context { actor: Some("cli".to_owned()), ..Context::default() };
+    let reply = dispatch::run(&web.services, command.into_inner(), context).await.unwrap_or_else(|fault| dispatch::broken(&fault));
+    HttpResponse::Ok().json(Reply { ..reply })
+}
