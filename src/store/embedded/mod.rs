@@ -82,14 +82,13 @@ impl Embedded {
         if let Some(audit) = audit {
             let _ = self.state.audit.set(audit);
         }
-        if self.state.journal.is_due() {
-            self.state.compact()?;
-        }
         let (sender, receiver) = mpsc::channel::<()>();
         let state = self.state.clone();
         let thread = std::thread::Builder::new()
             .name("linkspan-journal".to_owned())
             .spawn(move || {
+                // At once, for those who open the store only for a moment again and again.
+                state.keep_up();
                 while receiver.recv_timeout(UPKEEP) == Err(mpsc::RecvTimeoutError::Timeout) {
                     state.keep_up();
                 }
