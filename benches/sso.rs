@@ -49,7 +49,10 @@ fn main() {
         println!("{connections:<14} {rate:>12.0} {cpu:>11.1} µs {raw:>13.1} µs {:>9.1} µs {:>11.2}x", cpu - raw, cpu / raw);
     }
     let samael = samael_signature();
-    println!("\nfor comparison, samael's sign_xml (libxmlsec1) of one such assertion: {samael:.1} µs, {:.2}x the raw signature", samael / raw_signature());
+    println!(
+        "\nfor comparison, samael's sign_xml (libxmlsec1) of one such assertion: {samael:.1} µs, {:.2}x the raw signature",
+        samael / raw_signature()
+    );
     println!("resident memory of the server: {:.1} MiB", server.resident_mib());
     drop(server);
     std::fs::remove_dir_all(&folder).unwrap();
@@ -129,7 +132,8 @@ fn binary() -> PathBuf {
 impl Server {
     fn start(folder: &Path) -> Self {
         let (port, ops) = (free_port(), free_port());
-        let mut config = format!("public_url = \"http://localhost:{port}\"\n[listen]\nweb = \"127.0.0.1:{port}\"\nops = \"127.0.0.1:{ops}\"\n");
+        let mut config =
+            format!("public_url = \"http://localhost:{port}\"\n[listen]\nweb = \"127.0.0.1:{port}\"\nops = \"127.0.0.1:{ops}\"\n");
         if let Ok(session) = std::env::var("LINKSPAN_BENCH_SESSION") {
             config.push_str(&format!("[storage]\nsession = \"{session}\"\n"));
         }
@@ -143,7 +147,26 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        server.cli(folder, &["user", "add", "ada", "--email", "ada@example.org", "--display-name", "Ada Lovelace", "--attr", "givenName=Ada", "--attr", "sn=Lovelace", "--group", "staff", "--password-stdin"], PASSWORD);
+        server.cli(
+            folder,
+            &[
+                "user",
+                "add",
+                "ada",
+                "--email",
+                "ada@example.org",
+                "--display-name",
+                "Ada Lovelace",
+                "--attr",
+                "givenName=Ada",
+                "--attr",
+                "sn=Lovelace",
+                "--group",
+                "staff",
+                "--password-stdin",
+            ],
+            PASSWORD,
+        );
         let metadata = format!(
             "<md:EntityDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"{SP}\"><md:SPSSODescriptor \
              protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\"><md:AssertionConsumerService index=\"0\" \
@@ -193,8 +216,10 @@ impl Server {
         let mut deflated = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
         deflated.write_all(xml.as_bytes()).unwrap();
         let message = STANDARD.encode(deflated.finish().unwrap());
-        let query: String =
-            url::form_urlencoded::Serializer::new(String::new()).append_pair("SAMLRequest", &message).append_pair("RelayState", "deep").finish();
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("SAMLRequest", &message)
+            .append_pair("RelayState", "deep")
+            .finish();
         format!("/saml/sso?{query}")
     }
 

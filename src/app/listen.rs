@@ -95,14 +95,18 @@ pub fn start(config: &Config, web: &Data<Web>) -> Result<Servers, StartError> {
     // A socket of a process that died; a living one holds the lock of the embedded stores.
     let _ = std::fs::remove_file(&socket);
     let shared = web.clone();
-    let control = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes::control_socket)).workers(1).disable_signals();
+    let control =
+        HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes::control_socket)).workers(1).disable_signals();
     let control = control.bind_uds(&socket).map_err(|error| StartError {
         cause: format!("{} cannot be listened on: {error}", socket.display()),
         remedy: "choose a storage.directory with a path of less than 90 bytes, on a file system with sockets".to_owned(),
         exit: 1,
     })?;
-    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))
-        .map_err(|error| StartError { cause: format!("{}: {error}", socket.display()), remedy: "see who owns it".to_owned(), exit: 1 })?;
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600)).map_err(|error| StartError {
+        cause: format!("{}: {error}", socket.display()),
+        remedy: "see who owns it".to_owned(),
+        exit: 1,
+    })?;
 
     servers.run(public.run());
     servers.run(ops.run());

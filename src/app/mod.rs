@@ -14,10 +14,11 @@ use actix_web::dev::ServerHandle;
 use serde_json::Value;
 
 use crate::app::banner::Banner;
+use crate::audit::AuditLog;
 use crate::audit::traces::TraceLog;
-use crate::audit::{AuditLog, Context};
 use crate::authn::password::Passwords;
 use crate::config::Config;
+use crate::config::log::LogFormat;
 use crate::crypto::random::Random;
 use crate::directory::Directory;
 use crate::flows::command::{Command, Reply};
@@ -26,6 +27,7 @@ use crate::flows::upkeep::{changes, metadata_dir, prune};
 use crate::flows::{Facts, Fault, Services, Signers, dispatch, setup};
 use crate::keys::seal::Purpose;
 use crate::keys::{KeyRing, KeyRingOptions};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::time::Timestamp;
 use crate::outbound::{Outbound, Timeouts};
@@ -151,7 +153,11 @@ async fn build(config: &Config) -> Result<Arc<Services>, StartError> {
 /// The storage directory is ours alone.
 fn prepare_directory(directory: &Path) -> Result<(), StartError> {
     let refused = |error: io::Error| {
-        StartError::new(1, format!("{} cannot be used: {error}", directory.display()), "choose another storage.directory, or its owner's account")
+        StartError::new(
+            1,
+            format!("{} cannot be used: {error}", directory.display()),
+            "choose another storage.directory, or its owner's account",
+        )
     };
     if !directory.exists() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(refused)?;
@@ -170,7 +176,7 @@ fn prepare_directory(directory: &Path) -> Result<(), StartError> {
 /// Runs one command on the stores themselves, where no server answers.
 pub async fn run_local(config: Config, command: Command) -> Result<Reply, StartError> {
     let services = build(&config).await?;
-    let context = Context { actor: Some("cli".to_owned()), ..Context::default() };
+    let context = AuditContext { actor: Some("cli".to_owned()), ..AuditContext::default() };
     let reply = dispatch::run(&services, command, context).await.unwrap_or_else(|fault| dispatch::broken(&fault));
     services.stores.health.commit().await?;
     Ok(reply)
@@ -191,7 +197,12 @@ pub fn serve(config: Config, options: ServeOptions) -> Result<(), StartError> {
 }
 
 async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
-    telemetry::start(&config.log);
+    let json = match config.log.format {
+        LogFormat::Auto => None,
+        LogFormat::Text => Some(false),
+        LogFormat::Json => Some(true),
+    };
+    telemetry::start(config.log.level.as_str(), json);
     let services = build(&config).await?;
     let seen = services.stores.changes.head().await?;
     metadata_dir::scan(&services, &config.saml.metadata_dir).await?;
@@ -219,7 +230,7 @@ async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
         return Err(StartError::new(2, "this build has no demo", "build with the feature demo"));
     }
 
-    services.audit.record(clock(), Event::SystemStarted { version: env!("CARGO_PKG_VERSION").to_owned() }, Context::default()).await?;
+    services.audit.record(clock(), Event::SystemStarted { version: env!("CARGO_PKG_VERSION").to_owned() }, AuditContext::default()).await?;
     services.stores.health.commit().await?;
     let link = setup::offer(&services).await?;
     let mut banner = Banner::new(&config, &services);
@@ -245,7 +256,7 @@ async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
         demo.stop().await;
     }
     stop(servers).await;
-    services.audit.record(clock(), Event::SystemStopped, Context::default()).await?;
+    services.audit.record(clock(), Event::SystemStopped, AuditContext::default()).await?;
     services.stores.health.commit().await?;
     let _ = std::fs::remove_file(config.storage.control_socket());
     Ok(())
@@ -308,7 +319,7 @@ async fn start_demo(config: &Config, services: &Arc<Services>) -> Result<Running
         now: clock,
     })
     .map_err(refused)?;
-    let by = || Context { actor: Some("demo".to_owned()), ..Context::default() };
+    let by = || AuditContext { actor: Some("demo".to_owned()), ..AuditContext::default() };
     let mut commands: Vec<Command> = Vec::new();
     for person in demo::people() {
         if services.directory.by_name(&person.name).await?.is_none() {

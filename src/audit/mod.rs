@@ -4,20 +4,10 @@ pub mod traces;
 
 use std::sync::Arc;
 
-use crate::model::event::{AuditRecord, Event};
-use crate::model::id::Reference;
+use crate::model::event::{AuditContext, AuditRecord, Event};
 use crate::model::time::Timestamp;
 use crate::store::audit::{Audit, StoredAudit};
 use crate::store::{self};
-
-/// Who did something, from where, in which exchange.
-#[derive(Debug, Clone, Default)]
-pub struct Context {
-    pub actor: Option<String>,
-    pub client: Option<String>,
-    pub reference: Option<Reference>,
-    pub session: Option<String>,
-}
 
 /// Writes the audit log.
 #[derive(Clone)]
@@ -31,8 +21,8 @@ impl AuditLog {
     }
 
     /// Records one outcome; it is acknowledged with `store::Health::commit`.
-    pub async fn record(&self, now: Timestamp, event: Event, context: Context) -> store::Result<()> {
-        let Context { actor, client, reference, session } = context;
+    pub async fn record(&self, now: Timestamp, event: Event, context: AuditContext) -> store::Result<()> {
+        let AuditContext { actor, client, reference, session } = context;
         self.store.record(AuditRecord { at: now, event, actor, client, reference, session }).await
     }
 

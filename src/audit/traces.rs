@@ -77,11 +77,16 @@ impl TraceLog {
         let mut records = self.store.list(filter, limit).await?;
         if !failed {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-            records.extend(recent.iter().filter(|record| {
-                filter.app.as_ref().is_none_or(|app| record.app.as_ref() == Some(app))
-                    && filter.user.as_ref().is_none_or(|user| record.user.as_ref() == Some(user))
-                    && filter.since.is_none_or(|since| record.at > since)
-            }).cloned());
+            records.extend(
+                recent
+                    .iter()
+                    .filter(|record| {
+                        filter.app.as_ref().is_none_or(|app| record.app.as_ref() == Some(app))
+                            && filter.user.as_ref().is_none_or(|user| record.user.as_ref() == Some(user))
+                            && filter.since.is_none_or(|since| record.at > since)
+                    })
+                    .cloned(),
+            );
         }
         records.sort_by_key(|record| std::cmp::Reverse(record.at));
         records.truncate(limit as usize);

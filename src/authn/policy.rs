@@ -1,8 +1,7 @@
 //! What does this request still need? Pure.
 
-use crate::model::session::{AuthnEvent, AuthnMethod};
+use crate::model::session::{AuthnEvent, AuthnMethod, Session};
 use crate::model::time::Timestamp;
-use crate::session::LiveSession;
 
 /// Class names of SAML Authentication Context 3.4 that our methods honestly reach; also the `acr` values of OpenID Connect.
 pub mod class {
@@ -48,9 +47,9 @@ pub enum Decision {
 }
 
 /// Judges a live session, or the lack of one, against a need.
-pub fn decide(live: Option<&LiveSession>, need: &Need) -> Decision {
-    let Some(live) = live else { return Decision::SignIn };
-    for event in live.session().authn.iter().rev() {
+pub fn decide(live: Option<&Session>, need: &Need) -> Decision {
+    let Some(session) = live else { return Decision::SignIn };
+    for event in session.authn.iter().rev() {
         if need.fresh_since.is_some_and(|since| event.at < since) {
             continue;
         }

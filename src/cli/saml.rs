@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 use serde_json::map::Entry;
 use serde_json::{Value, json};
 
+use crate::cli::decode::{self, Decoded};
 use crate::cli::output::{self, Failure, Format, Style, items, list, text};
 use crate::cli::table::Facts;
 use crate::cli::{Global, checks, input};
 use crate::flows::command::Command;
-use crate::cli::decode::{self, Decoded};
 use crate::saml::xml::tree::Element;
 use crate::saml::xml::writer;
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::audit::Context;
 use crate::crypto::{digest, random};
 use crate::flows::command::Reply;
 use crate::flows::{Fault, Services};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::network::Network;
 use crate::model::time::Span;
@@ -13,8 +13,7 @@ use crate::store::api_keys::ApiKeyRecord;
 use crate::store::users::Inserted;
 
 /// Scopes that mean something so far.
-pub const SCOPES: &[&str] =
-    &["apps:read", "apps:write", "users:read", "users:write", "sessions:read", "sessions:write", "traces:read"];
+pub const SCOPES: &[&str] = &["apps:read", "apps:write", "users:read", "users:write", "sessions:read", "sessions:write", "traces:read"];
 
 fn to_json(key: &ApiKeyRecord) -> Value {
     json!({
@@ -30,7 +29,7 @@ pub async fn new(
     scopes: Vec<String>,
     expires: Option<String>,
     networks: Vec<String>,
-    context: Context,
+    context: AuditContext,
 ) -> Result<Reply, Fault> {
     let now = (services.clock)();
     if name.trim().is_empty() || name.len() > 200 {
@@ -66,7 +65,11 @@ pub async fn new(
         created: now,
     };
     if services.stores.api_keys.insert(&record).await? == Inserted::Taken {
-        return Ok(Reply::failed(409, format!("there is already a key called {name}"), "choose another name, or remove it: linkspan apikey rm"));
+        return Ok(Reply::failed(
+            409,
+            format!("there is already a key called {name}"),
+            "choose another name, or remove it: linkspan apikey rm",
+        ));
     }
     let event = Event::ApiKeyCreated { name: record.name.clone(), scopes: record.scopes.clone() };
     services.audit.record(now, event, context).await?;
@@ -89,7 +92,7 @@ pub async fn list(services: &Services) -> Result<Reply, Fault> {
     Ok(Reply::ok(Value::Array(keys.iter().map(to_json).collect())))
 }
 
-pub async fn remove(services: &Services, id: &str, context: Context) -> Result<Reply, Fault> {
+pub async fn remove(services: &Services, id: &str, context: AuditContext) -> Result<Reply, Fault> {
     let Some(removed) = services.stores.api_keys.remove(id).await? else {
         return Ok(Reply::failed(404, format!("there is no API key {id}"), "linkspan apikey list  shows them"));
     };

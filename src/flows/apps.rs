@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::audit::Context;
 use crate::crypto::x509;
 use crate::flows::command::{AppAdd, AppInput, Reply};
 use crate::flows::{Fault, Services, preview as previews, settings};
 use crate::model::app::{App, AppSource, Release, SamlSettings};
 use crate::model::check::Check;
+use crate::model::event::AuditContext;
 use crate::model::event::{Change, Event};
 use crate::model::id::{AppId, EntityId};
 use crate::model::sp::{Finding, Severity};
@@ -36,18 +36,22 @@ pub fn to_json(sp: &RegisteredSp) -> Value {
     let acs: Vec<Value> = metadata
         .acs
         .iter()
-        .map(|acs| json!({
-            "binding": acs.binding, "location": acs.location, "index": acs.index, "default": acs.is_default,
-            "usable": sp.can_use(acs.unusable), "unusable": acs.unusable,
-        }))
+        .map(|acs| {
+            json!({
+                "binding": acs.binding, "location": acs.location, "index": acs.index, "default": acs.is_default,
+                "usable": sp.can_use(acs.unusable), "unusable": acs.unusable,
+            })
+        })
         .collect();
     let slo: Vec<Value> = metadata
         .slo
         .iter()
-        .map(|slo| json!({
-            "binding": slo.binding, "location": slo.location, "response_location": slo.response_location,
-            "usable": sp.can_use(slo.unusable),
-        }))
+        .map(|slo| {
+            json!({
+                "binding": slo.binding, "location": slo.location, "response_location": slo.response_location,
+                "usable": sp.can_use(slo.unusable),
+            })
+        })
         .collect();
     let keys: Vec<Value> = metadata
         .keys
@@ -130,12 +134,18 @@ async fn read(fetched: &[u8], options: ImportOptions) -> Result<Result<Import, R
 }
 
 /// `app add`.
-pub async fn add(services: &Services, add: AppAdd, context: Context) -> Result<Reply, Fault> {
+pub async fn add(services: &Services, add: AppAdd, context: AuditContext) -> Result<Reply, Fault> {
     let now = (services.clock)();
     let signer = match add.signer.as_deref().map(|pem| x509::read_pem(pem.as_bytes())) {
         None => None,
         Some(Ok(certificate)) => Some(certificate.key),
-        Some(Err(_)) => return Ok(Reply::failed(422, "the signer's certificate cannot be read", "give a PEM file that begins with -----BEGIN CERTIFICATE-----")),
+        Some(Err(_)) => {
+            return Ok(Reply::failed(
+                422,
+                "the signer's certificate cannot be read",
+                "give a PEM file that begins with -----BEGIN CERTIFICATE-----",
+            ));
+        }
     };
     let entity = match add.entity.as_deref().map(EntityId::parse) {
         None => None,
@@ -146,7 +156,8 @@ pub async fn add(services: &Services, add: AppAdd, context: Context) -> Result<R
         Ok(fetched) => fetched,
         Err(reply) => return Ok(reply),
     };
-    let options = ImportOptions { entity, accept_expired: add.accept_expired, allow_http: add.allow_http, signer, ..ImportOptions::new(now) };
+    let options =
+        ImportOptions { entity, accept_expired: add.accept_expired, allow_http: add.allow_http, signer, ..ImportOptions::new(now) };
     let mut found = match read(&fetched.bytes, options).await? {
         Ok(found) => found,
         Err(reply) => return Ok(reply),
@@ -170,7 +181,7 @@ async fn store(
     add: AppAdd,
     entity: ImportedEntity,
     source: AppSource,
-    context: Context,
+    context: AuditContext,
     now: Timestamp,
 ) -> Result<Reply, Fault> {
     let entity_id = entity.metadata.entity_id.clone();
@@ -227,7 +238,7 @@ async fn insert(
     add: AppAdd,
     entity: ImportedEntity,
     source: AppSource,
-    context: Context,
+    context: AuditContext,
     now: Timestamp,
 ) -> Result<Reply, Fault> {
     let name = add.name.clone().unwrap_or_else(|| default_name(&entity));
@@ -284,7 +295,9 @@ fn reply_with(services: &Services, id: &AppId, result: &str, changes: &[Change],
 }
 
 fn check_release(services: &Services, app: &App, metadata: &crate::model::sp::SpMetadata) -> Result<(), Reply> {
-    ReleasePlan::compile(app, metadata, &services.facts.host).map(|_| ()).map_err(|error| Reply::failed(422, error.to_string(), error.remedy()))
+    ReleasePlan::compile(app, metadata, &services.facts.host)
+        .map(|_| ())
+        .map_err(|error| Reply::failed(422, error.to_string(), error.remedy()))
 }
 
 /// What people call it: its own display name, else the host of its entity ID or first ACS.
@@ -313,7 +326,12 @@ fn slug(name: &str) -> String {
 }
 
 /// Takes an entity of a metadata file over; says why where it cannot.
-pub async fn take_from_file(services: &Services, entity: ImportedEntity, file: &str, context: Context) -> Result<Result<(), String>, Fault> {
+pub async fn take_from_file(
+    services: &Services,
+    entity: ImportedEntity,
+    file: &str,
+    context: AuditContext,
+) -> Result<Result<(), String>, Fault> {
     let now = (services.clock)();
     let source = AppSource::File { path: file.to_owned() };
     let Some(present) = services.stores.apps.by_entity_id(&entity.metadata.entity_id).await? else {
@@ -337,7 +355,7 @@ pub async fn take_from_file(services: &Services, entity: ImportedEntity, file: &
 }
 
 /// Switches an app off whose file went.
-pub async fn disable_for_file(services: &Services, id: &AppId, context: Context) -> Result<(), Fault> {
+pub async fn disable_for_file(services: &Services, id: &AppId, context: AuditContext) -> Result<(), Fault> {
     let now = (services.clock)();
     let Some(present) = services.stores.apps.by_id(id).await? else { return Ok(()) };
     let app = App { enabled: false, updated: now, ..present };
@@ -350,7 +368,7 @@ pub async fn disable_for_file(services: &Services, id: &AppId, context: Context)
 }
 
 /// `app set ID KEY=VALUE…`.
-pub async fn set(services: &Services, id: &str, given: Vec<(String, String)>, context: Context) -> Result<Reply, Fault> {
+pub async fn set(services: &Services, id: &str, given: Vec<(String, String)>, context: AuditContext) -> Result<Reply, Fault> {
     let now = (services.clock)();
     let Some(sp) = find(services, id) else { return Ok(unknown(id)) };
     let Some(present) = services.stores.apps.by_id(&sp.app.id).await? else { return Ok(unknown(id)) };
@@ -374,7 +392,7 @@ pub async fn set(services: &Services, id: &str, given: Vec<(String, String)>, co
     Ok(show(services, app.id.as_str()))
 }
 
-pub async fn remove(services: &Services, id: &str, context: Context) -> Result<Reply, Fault> {
+pub async fn remove(services: &Services, id: &str, context: AuditContext) -> Result<Reply, Fault> {
     let Some(sp) = find(services, id) else { return Ok(unknown(id)) };
     if matches!(sp.app.source, AppSource::File { .. }) && sp.app.enabled {
         return Ok(Reply::failed(409, format!("the app {} is kept as a metadata file", sp.app.id), "remove the file first"));
@@ -421,7 +439,7 @@ pub async fn lint(services: &Services, input: Option<AppInput>, id: Option<Strin
 }
 
 /// `app refresh`: fetches metadata that came from a URL again, keeping the local settings.
-pub async fn refresh(services: &Services, id: &str, context: Context) -> Result<Reply, Fault> {
+pub async fn refresh(services: &Services, id: &str, context: AuditContext) -> Result<Reply, Fault> {
     let Some(sp) = find(services, id) else { return Ok(unknown(id)) };
     let AppSource::Url { url, signer } = sp.app.source.clone() else {
         return Ok(Reply::failed(

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::audit::Context;
 use crate::flows::command::{Command, Reply};
 use crate::flows::{Fault, Services, api_keys, apps, explain, groups, keys, sessions, setup, traces, users};
+use crate::model::event::AuditContext;
 
 /// Runs the command.
-pub async fn run(services: &Services, command: Command, context: Context) -> Result<Reply, Fault> {
+pub async fn run(services: &Services, command: Command, context: AuditContext) -> Result<Reply, Fault> {
     match command {
         Command::AppAdd(add) => apps::add(services, add, context).await,
         Command::AppList => Ok(apps::list(services)),
@@ -40,9 +40,7 @@ pub async fn run(services: &Services, command: Command, context: Context) -> Res
         Command::TraceList { app, user, failed, limit } => traces::list(services, app, user, failed, limit).await,
         Command::TraceShow { reference } => traces::show(services, &reference).await,
         Command::SamlExplain { message, at, destination } => explain::run(services, &message, at.as_deref(), destination.as_deref()).await,
-        Command::ApiKeyNew { name, scopes, expires, networks } => {
-            api_keys::new(services, &name, scopes, expires, networks, context).await
-        }
+        Command::ApiKeyNew { name, scopes, expires, networks } => api_keys::new(services, &name, scopes, expires, networks, context).await,
         Command::ApiKeyList => api_keys::list(services).await,
         Command::ApiKeyRemove { id } => api_keys::remove(services, &id, context).await,
         Command::AuditRead { after, limit } => audit(services, after, limit).await,

@@ -71,9 +71,10 @@ fn judge(services: &Services, message: &str, now: Timestamp, destination: Option
         }
     };
     let reachable = crate::authn::policy::reachable_classes(services.facts.protected_transport);
-    let denied = accepted.decide_name_id(&sp.view).map(|_| ()).and_then(|()| {
-        accepted.decide_context(&services.facts.contexts, reachable).map(|_| ())
-    });
+    let denied = accepted
+        .decide_name_id(&sp.view)
+        .map(|_| ())
+        .and_then(|()| accepted.decide_context(&services.facts.contexts, reachable).map(|_| ()));
     // The message is in order; what it asks for cannot be given to anybody here, which the app is told by a status.
     if let Err(denial) = denied {
         return Verdict { accepted: true, told: "status", app, trace: accepted.deny(*denial).refusal().trace.clone() };

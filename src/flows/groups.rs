@@ -2,18 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::audit::Context;
 use crate::flows::command::Reply;
 use crate::flows::{Fault, Services, users};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::store::users::Inserted;
 
 pub async fn list(services: &Services) -> Result<Reply, Fault> {
-    let groups: Vec<Value> = services.directory.groups().await?.into_iter().map(|(name, members)| json!({ "name": name, "members": members })).collect();
+    let groups: Vec<Value> =
+        services.directory.groups().await?.into_iter().map(|(name, members)| json!({ "name": name, "members": members })).collect();
     Ok(Reply::ok(Value::Array(groups)))
 }
 
-pub async fn add(services: &Services, name: &str, context: Context) -> Result<Reply, Fault> {
+pub async fn add(services: &Services, name: &str, context: AuditContext) -> Result<Reply, Fault> {
     let name = name.trim();
     if name.is_empty() || name.len() > 200 || name.chars().any(char::is_control) {
         return Ok(Reply::failed(422, "that is not a group's name", "use 1 to 200 visible characters"));
@@ -26,7 +27,7 @@ pub async fn add(services: &Services, name: &str, context: Context) -> Result<Re
     Ok(Reply::ok(json!({ "name": name, "members": 0 })))
 }
 
-pub async fn remove(services: &Services, name: &str, context: Context) -> Result<Reply, Fault> {
+pub async fn remove(services: &Services, name: &str, context: AuditContext) -> Result<Reply, Fault> {
     if !services.directory.remove_group(name).await? {
         return Ok(Reply::failed(404, format!("there is no group {name}"), "linkspan group list  shows them"));
     }
@@ -36,7 +37,7 @@ pub async fn remove(services: &Services, name: &str, context: Context) -> Result
 }
 
 /// Adds somebody to a group (made if missing), or takes them out.
-pub async fn set_member(services: &Services, group: &str, user: &str, member: bool, context: Context) -> Result<Reply, Fault> {
+pub async fn set_member(services: &Services, group: &str, user: &str, member: bool, context: AuditContext) -> Result<Reply, Fault> {
     let Some(person) = users::find(services, user).await? else {
         return Ok(Reply::failed(404, format!("there is no person called {user}"), "linkspan user list  shows everybody"));
     };

@@ -35,17 +35,15 @@ pub async fn prepare(
     let person = Person { user, ids: &services.subject_ids };
     let name_id = match transient_of(session, sp, plan) {
         Some(known) => known,
-        None => {
-            match services.name_ids.issue(plan, &sp.release, person, now, &mut Random::system()).await {
-                Ok(name_id) => name_id,
-                Err(error) => match (error.check(), error) {
-                    (Some(check), _) => return Ok(Err(Box::new(Denial::requester(Some(status::INVALID_NAME_ID_POLICY), check)))),
-                    (None, NameIdError::Store(error)) => return Err(error.into()),
-                    (None, NameIdError::Crypto(error)) => return Err(error.into()),
-                    (None, other) => return Err(Fault::Other(other.to_string())),
-                },
-            }
-        }
+        None => match services.name_ids.issue(plan, &sp.release, person, now, &mut Random::system()).await {
+            Ok(name_id) => name_id,
+            Err(error) => match (error.check(), error) {
+                (Some(check), _) => return Ok(Err(Box::new(Denial::requester(Some(status::INVALID_NAME_ID_POLICY), check)))),
+                (None, NameIdError::Store(error)) => return Err(error.into()),
+                (None, NameIdError::Crypto(error)) => return Err(error.into()),
+                (None, other) => return Err(Fault::Other(other.to_string())),
+            },
+        },
     };
     let released = sp.release.evaluate(person, accepted.attribute_service())?;
     for check in released.checks {

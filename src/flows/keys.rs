@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::audit::Context;
 use crate::crypto::keys::KeyKind;
 use crate::flows::command::Reply;
 use crate::flows::{Fault, Services};
 use crate::keys::error::KeyRingError;
 use crate::keys::{Import, key_kind};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::secret::Secret;
 use crate::store::keys::KeyRecord;
@@ -29,7 +29,7 @@ pub fn list(services: &Services) -> Reply {
 }
 
 /// Makes a `next` key of each algorithm, or of one.
-pub async fn new(services: &Services, algorithm: Option<&str>, context: Context) -> Result<Reply, Fault> {
+pub async fn new(services: &Services, algorithm: Option<&str>, context: AuditContext) -> Result<Reply, Fault> {
     let now = (services.clock)();
     let kinds = match algorithm {
         None => vec![KeyKind::Rsa2048, KeyKind::EcP256],
@@ -51,7 +51,7 @@ pub async fn new(services: &Services, algorithm: Option<&str>, context: Context)
 }
 
 /// Lets a `next` key sign; the one before stays published.
-pub async fn promote(services: &Services, id: &str, context: Context) -> Result<Reply, Fault> {
+pub async fn promote(services: &Services, id: &str, context: AuditContext) -> Result<Reply, Fault> {
     if let Err(error) = services.keys.promote(id).await {
         return Ok(refused(&error));
     }
@@ -59,14 +59,14 @@ pub async fn promote(services: &Services, id: &str, context: Context) -> Result<
 }
 
 /// Takes a key out of everything that we publish.
-pub async fn retire(services: &Services, id: &str, context: Context) -> Result<Reply, Fault> {
+pub async fn retire(services: &Services, id: &str, context: AuditContext) -> Result<Reply, Fault> {
     if let Err(error) = services.keys.retire(id).await {
         return Ok(refused(&error));
     }
     moved(services, id, |kid| Event::KeyRetired { kid }, context).await
 }
 
-async fn moved(services: &Services, id: &str, event: impl FnOnce(String) -> Event, context: Context) -> Result<Reply, Fault> {
+async fn moved(services: &Services, id: &str, event: impl FnOnce(String) -> Event, context: AuditContext) -> Result<Reply, Fault> {
     let ring = services.keys.current();
     let Some(key) = ring.records().find(|key| key.id == id) else {
         return Ok(Reply::failed(404, format!("there is no key {id}"), "linkspan key list  shows them"));
@@ -82,7 +82,7 @@ pub async fn import(
     key: Secret<String>,
     certificate: Option<String>,
     passphrase: Option<Secret<String>>,
-    context: Context,
+    context: AuditContext,
 ) -> Result<Reply, Fault> {
     let now = (services.clock)();
     let import = Import { key: &key, passphrase: passphrase.as_ref(), certificate: certificate.as_deref() };

@@ -1,7 +1,7 @@
 //! A person ends their own session. Logout at the apps that it reached comes with single logout.
 
-use crate::audit::Context;
 use crate::flows::{Fault, Services, Visitor};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::session::Participant;
 
@@ -12,7 +12,7 @@ pub async fn run(services: &Services, visitor: &Visitor) -> Result<Option<Vec<St
     let Some(live) = services.live_session(visitor, now).await? else { return Ok(None) };
     let Some(ended) = services.sessions.end(&live.session().id).await? else { return Ok(None) };
     let event = Event::SessionEnded { user: ended.user_name.clone(), reason: "signed out".to_owned() };
-    let context = Context {
+    let context = AuditContext {
         actor: Some(ended.user_name),
         client: visitor.client.address.clone(),
         session: Some(ended.id.to_string()),

@@ -10,8 +10,8 @@ pub mod logout;
 pub mod metadata;
 pub mod pending;
 pub mod portal;
-pub mod saml_sso;
 pub mod preview;
+pub mod saml_sso;
 pub mod sessions;
 pub mod settings;
 pub mod setup;
@@ -25,16 +25,18 @@ pub mod explain;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::audit::AuditLog;
 use crate::audit::traces::TraceLog;
-use crate::audit::{AuditLog, Context};
 use crate::authn::password::Passwords;
 use crate::crypto::CryptoError;
 use crate::directory::Directory;
 use crate::keys::KeyRing;
 use crate::keys::ring::{KeyFamily, Ring};
 use crate::model::check::{Refusal, TraceOutcome, TraceRecord};
+use crate::model::event::AuditContext;
 use crate::model::id::Reference;
-use crate::model::secret::Digest;
+use crate::model::secret::{Digest, Secret};
+use crate::model::session::ClientFacts;
 use crate::model::time::{Span, Timestamp};
 use crate::outbound::Outbound;
 use crate::registry::name_id::NameIdIssuer;
@@ -46,7 +48,7 @@ use crate::saml::profiles::service_provider::SigningKeys;
 use crate::saml::xml::signature::SignatureAlgorithm;
 use crate::saml::xml::signature::sign::SigningKey;
 use crate::session::cookie::SessionCookie;
-use crate::session::{ClientFacts, LiveSession, SessionService};
+use crate::session::{LiveSession, SessionService};
 use crate::store::{StoreError, Stores};
 
 /// How long an interrupted request waits for the person.
@@ -125,12 +127,13 @@ pub struct Visitor {
     pub client: ClientFacts,
     /// Digest of the browser cookie.
     pub browser: Digest,
-    pub session: Option<SessionCookie>,
+    /// The session cookie's value as sent.
+    pub session: Option<Secret<String>>,
 }
 
 impl Visitor {
-    fn audit_context(&self) -> Context {
-        Context { client: self.client.address.clone(), ..Context::default() }
+    fn audit_context(&self) -> AuditContext {
+        AuditContext { client: self.client.address.clone(), ..AuditContext::default() }
     }
 }
 
@@ -147,7 +150,9 @@ impl Services {
         for family in [KeyFamily::Rsa, KeyFamily::Ec] {
             let Some(key) = ring.active(family) else { continue };
             let Some(private) = &key.private else { continue };
-            for algorithm in SignatureAlgorithm::ALL.into_iter().filter(|algorithm| signs(*algorithm) && algorithm.fits(private.algorithm())) {
+            for algorithm in
+                SignatureAlgorithm::ALL.into_iter().filter(|algorithm| signs(*algorithm) && algorithm.fits(private.algorithm()))
+            {
                 match SigningKey::new(private.clone(), algorithm, key.certificate.der.clone()) {
                     Ok(key) => ready.push(key),
                     Err(error) => tracing::error!(kid = %key.record.kid, error = %error, "a key cannot sign"),
@@ -166,8 +171,8 @@ impl Services {
 
     /// The visitor's live session.
     pub async fn live_session(&self, visitor: &Visitor, now: Timestamp) -> Result<Option<LiveSession>, Fault> {
-        match &visitor.session {
-            Some(cookie) => Ok(self.sessions.find(cookie, now).await?),
+        match visitor.session.as_ref().and_then(|value| SessionCookie::parse(value.expose())) {
+            Some(cookie) => Ok(self.sessions.find(&cookie, now).await?),
             None => Ok(None),
         }
     }

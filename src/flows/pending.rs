@@ -3,10 +3,10 @@
 use crate::crypto::{digest, random};
 use crate::flows::{Fault, PENDING_FOR, Services, Visitor};
 use crate::model::check::{Check, Refusal, RefusalClass};
+use crate::model::pending::{PendingRequest, WaitingRequest};
 use crate::model::secret::{Digest, Secret};
 use crate::model::time::Timestamp;
 use crate::saml::spec;
-use crate::store::pending::{PendingRequest, WaitingRequest};
 
 /// What an address names a waiting request by.
 pub type ResumeKey = Secret<String>;
@@ -38,9 +38,8 @@ pub async fn find(services: &Services, visitor: &Visitor, key: &str, now: Timest
         return Ok(None);
     }
     let found = services.stores.pending.find(&key_digest(key), now).await?;
-    Ok(found.filter(|pending| {
-        *pending.browser.as_bytes() == ANYONE || digest::same(pending.browser.as_bytes(), visitor.browser.as_bytes())
-    }))
+    Ok(found
+        .filter(|pending| *pending.browser.as_bytes() == ANYONE || digest::same(pending.browser.as_bytes(), visitor.browser.as_bytes())))
 }
 
 fn key_digest(key: &str) -> Digest {

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::audit::Context;
 use crate::authn::policy::{self, Decision, Need, Satisfied};
 use crate::crypto::{digest, random};
 use crate::flows::pending::{self, ResumeKey};
 use crate::flows::{Fault, PENDING_FOR, Services, Visitor, issue};
 use crate::model::check::{Check, Refusal, RefusalClass, Trace, TraceOutcome, TraceRecord};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::id::{EntityId, Reference};
+use crate::model::pending::{PendingRequest, WaitingRequest};
 use crate::model::session::{NameId, NameIdPlan, SamlParticipant};
 use crate::model::time::{Span, Timestamp};
 use crate::model::user::User;
@@ -22,7 +23,6 @@ use crate::saml::profiles::respond::{AssertionFacts, OutgoingResponse, respond, 
 use crate::saml::profiles::web_sso::{self, Accepted, Endpoint, ErrorAnswer, Rejected};
 use crate::saml::spec;
 use crate::session::LiveSession;
-use crate::store::pending::{PendingRequest, WaitingRequest};
 use crate::store::replay::Seen;
 
 /// A request as it comes in, or goes on after a sign-in.
@@ -143,14 +143,19 @@ async fn refuse(
     let reference = services.keep_refusal("saml.sso", &refusal, app, sp.is_some(), None, client, now).await?;
     let check = refusal.check().map(|check| check.id.to_string()).unwrap_or_default();
     let event = Event::SamlSsoFailed { app: sp.map(|sp| sp.app.id.to_string()), check };
-    let context = Context { reference: Some(reference.clone()), ..visitor.audit_context() };
+    let context = AuditContext { reference: Some(reference.clone()), ..visitor.audit_context() };
     services.audit.record(now, event, context).await?;
     services.stores.health.commit().await?;
     Ok(Outcome::Refused { class: refusal.class, reference, app: sp.map(|sp| sp.app.name.clone()) })
 }
 
 /// An AuthnRequest: who sent it, is it theirs, may it be answered, where?
-async fn answer(services: &Services, visitor: &Visitor, incoming: &Incoming, mut received: Received<AuthnRequest>) -> Result<Outcome, Fault> {
+async fn answer(
+    services: &Services,
+    visitor: &Visitor,
+    incoming: &Incoming,
+    mut received: Received<AuthnRequest>,
+) -> Result<Outcome, Fault> {
     let issuer = received.issuer().clone();
     let Some(sp) = services.registry.by_entity_id(&issuer) else {
         let refusal = received.refuse(RefusalClass::AppUnknown, unknown_issuer(services, &issuer));
@@ -272,7 +277,13 @@ async fn first_seen(
 }
 
 /// Who is the person, and is that enough?
-async fn go_on(services: &Services, visitor: &Visitor, incoming: &Incoming, sp: &Arc<RegisteredSp>, mut accepted: Accepted) -> Result<Outcome, Fault> {
+async fn go_on(
+    services: &Services,
+    visitor: &Visitor,
+    incoming: &Incoming,
+    sp: &Arc<RegisteredSp>,
+    mut accepted: Accepted,
+) -> Result<Outcome, Fault> {
     let now = (services.clock)();
     let plan = match accepted.decide_name_id(&sp.view) {
         Ok(plan) => plan,
@@ -283,16 +294,13 @@ async fn go_on(services: &Services, visitor: &Visitor, incoming: &Incoming, sp: 
         Ok(need) => need,
         Err(denial) => return deny(services, visitor, sp, None, accepted.deny(*denial)).await,
     };
-    let need = Need {
-        fresh_since: accepted.force_authn().then_some(incoming.arrived),
-        classes: need.acceptable().map(<[String]>::to_vec),
-    };
+    let need = Need { fresh_since: accepted.force_authn().then_some(incoming.arrived), classes: need.acceptable().map(<[String]>::to_vec) };
     let live = services.live_session(visitor, now).await?;
     let user = match &live {
         Some(live) => services.directory.by_id(&live.session().user).await?.filter(|user| user.enabled),
         None => None,
     };
-    let decision = if user.is_some() { policy::decide(live.as_ref(), &need) } else { Decision::SignIn };
+    let decision = if user.is_some() { policy::decide(live.as_ref().map(LiveSession::session), &need) } else { Decision::SignIn };
     let again = user.is_some();
     match (decision, live, user) {
         (Decision::Satisfied(satisfied), Some(live), Some(user)) => {
@@ -403,7 +411,7 @@ async fn record_success(
     } else {
         Event::SamlSsoSucceeded { user: who, app, entity_id, name_id_format, assertion_id }
     };
-    let context = Context {
+    let context = AuditContext {
         actor: Some(user.name.clone()),
         client: visitor.client.address.clone(),
         reference: Some(reference),
@@ -416,14 +424,20 @@ async fn record_success(
 /// Tells the app by a SAML status; keeps the trace.
 ///
 /// A person who may not use the app, or lacks what it needs, is told here: many apps answer such a status with a crash.
-async fn deny(services: &Services, visitor: &Visitor, sp: &Arc<RegisteredSp>, user: Option<&User>, answer: ErrorAnswer) -> Result<Outcome, Fault> {
+async fn deny(
+    services: &Services,
+    visitor: &Visitor,
+    sp: &Arc<RegisteredSp>,
+    user: Option<&User>,
+    answer: ErrorAnswer,
+) -> Result<Outcome, Fault> {
     let now = (services.clock)();
     let refusal = answer.refusal();
     let check = answer.denial().check.id.to_string();
     let client = visitor.client.address.as_deref();
     let name = user.map(|user| user.name.as_str());
     let reference = services.keep_refusal("saml.sso", refusal, Some(sp.app.entity_id.as_str()), true, name, client, now).await?;
-    let context = Context { actor: user.map(|user| user.name.clone()), reference: Some(reference), ..visitor.audit_context() };
+    let context = AuditContext { actor: user.map(|user| user.name.clone()), reference: Some(reference), ..visitor.audit_context() };
     services.audit.record(now, Event::SamlSsoFailed { app: Some(sp.app.id.to_string()), check }, context).await?;
     let keys = services.signing_keys();
     let outgoing = random::with_system(|random| respond_error(answer, &sp.view, &services.idp(&keys), now, random));

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::audit::Context;
 use crate::flows::command::Reply;
 use crate::flows::{Fault, Services, users};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::id::SessionId;
 use crate::model::session::{Participant, Session};
@@ -48,7 +48,7 @@ pub async fn list(services: &Services, user: Option<&str>) -> Result<Reply, Faul
 }
 
 /// Ends one session, or all of a person.
-pub async fn end(services: &Services, id: Option<&str>, user: Option<&str>, context: Context) -> Result<Reply, Fault> {
+pub async fn end(services: &Services, id: Option<&str>, user: Option<&str>, context: AuditContext) -> Result<Reply, Fault> {
     match (id, user) {
         (Some(id), _) => {
             let ended = match SessionId::parse(id) {
@@ -59,7 +59,7 @@ pub async fn end(services: &Services, id: Option<&str>, user: Option<&str>, cont
                 return Ok(Reply::failed(404, format!("there is no session {id}"), "linkspan session list  shows the live ones"));
             };
             let event = Event::SessionEnded { user: ended.user_name, reason: "ended by an administrator".to_owned() };
-            let context = Context { session: Some(id.to_owned()), ..context };
+            let context = AuditContext { session: Some(id.to_owned()), ..context };
             services.audit.record((services.clock)(), event, context).await?;
             services.stores.health.commit().await?;
             Ok(Reply::ok(json!({ "ended": 1 })))

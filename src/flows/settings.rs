@@ -46,7 +46,9 @@ pub fn apply(app: &mut App, given: &[(String, String)]) -> Result<Vec<Change>, S
                 app.enabled = match value.as_str() {
                     "true" => true,
                     "false" => false,
-                    _ => return Err(problem(format!("enabled is not \"{}\"", value.escape_debug()), "write enabled=true or enabled=false")),
+                    _ => {
+                        return Err(problem(format!("enabled is not \"{}\"", value.escape_debug()), "write enabled=true or enabled=false"));
+                    }
                 }
             }
             "release.preset" => {
@@ -73,7 +75,10 @@ pub fn apply(app: &mut App, given: &[(String, String)]) -> Result<Vec<Change>, S
 /// A row is JSON: `{"name": "…", "value": "user.email | lower", "format": "…", "friendly_name": "…"}`.
 fn row(text: &str) -> Result<ReleaseRow, SettingProblem> {
     serde_json::from_str(text).map_err(|error| {
-        problem(format!("release.row is not a row: {error}"), "write release.row='{\"name\": \"email\", \"value\": \"user.email | lower\"}'")
+        problem(
+            format!("release.row is not a row: {error}"),
+            "write release.row='{\"name\": \"email\", \"value\": \"user.email | lower\"}'",
+        )
     })
 }
 

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use crate::authn::password::PasswordProblem;
 use crate::crypto::{digest, random};
 use crate::flows::{Fault, Services, Visitor, sign_in};
-use crate::model::event::Event;
+use crate::model::event::{AuditContext, Event};
 use crate::model::id::UserId;
 use crate::model::secret::{Digest, Secret};
 use crate::model::session::{AuthnEvent, AuthnMethod};
 use crate::model::time::Span;
 use crate::model::user::User;
-use crate::session::cookie::SessionCookie;
 use crate::store::setup::Claimed;
 
 /// How long a set-up link works.
@@ -28,12 +27,15 @@ pub struct Administrator {
 /// How it came out.
 #[derive(Debug)]
 pub enum SetUp {
-    Done { cookie: SessionCookie },
+    Done {
+        cookie: Secret<String>,
+    },
     /// Unknown, used, expired, or an administrator exists already.
     Dead,
     NameTaken,
     UsernameMissing,
-    Password(PasswordProblem),
+    PasswordTooShort,
+    PasswordTooLong,
 }
 
 /// Makes a new link while no administrator exists; replaces the one before. `None` if there is an administrator.
@@ -63,7 +65,9 @@ pub async fn run(services: &Services, visitor: &Visitor, token: &str, given: Adm
     }
     let hash = match services.passwords.hash(&given.password).await {
         Ok(hash) => hash,
-        Err(problem) => return Ok(SetUp::Password(problem)),
+        Err(PasswordProblem::TooShort) => return Ok(SetUp::PasswordTooShort),
+        Err(PasswordProblem::TooLong) => return Ok(SetUp::PasswordTooLong),
+        Err(problem @ PasswordProblem::Broken) => return Err(Fault::Other(problem.to_string())),
     };
     let id = random::with_system(|random| random.letters("u_", 20));
     let display_name = given.display_name.trim();
@@ -86,13 +90,13 @@ pub async fn run(services: &Services, visitor: &Visitor, token: &str, given: Adm
         Claimed::NameTaken => return Ok(SetUp::NameTaken),
         Claimed::Claimed => {}
     }
-    let context = || crate::audit::Context { actor: Some(user.name.clone()), ..visitor.audit_context() };
+    let context = || AuditContext { actor: Some(user.name.clone()), ..visitor.audit_context() };
     services.audit.record(now, Event::UserCreated { user: user.name.clone() }, context()).await?;
     services.audit.record(now, Event::AdminGranted { user: user.name.clone() }, context()).await?;
     let event = AuthnEvent { method: AuthnMethod::Password, at: now, protected_transport: services.facts.protected_transport };
     let cookie = sign_in::establish(services, visitor, &user, event, now).await?;
     services.stores.health.commit().await?;
-    Ok(SetUp::Done { cookie })
+    Ok(SetUp::Done { cookie: cookie.value() })
 }
 
 fn token_digest(token: &str) -> Digest {

@@ -1,8 +1,8 @@
 //! A person signs in by password.
 
-use crate::audit::Context;
 use crate::authn::password::Attempt;
 use crate::flows::{Fault, Services, Visitor};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::secret::Secret;
 use crate::model::session::{AuthnEvent, AuthnMethod};
@@ -20,8 +20,10 @@ pub struct Credentials {
 /// How it came out.
 #[derive(Debug)]
 pub enum SignedIn {
-    /// Set this cookie and go on.
-    Welcome { cookie: SessionCookie },
+    /// Set the session cookie to this value and go on.
+    Welcome {
+        cookie: Secret<String>,
+    },
     Refused(Problem),
 }
 
@@ -33,7 +35,9 @@ pub enum Problem {
     /// Wrong password or unknown name: never says which.
     NoMatch,
     Disabled,
-    Wait { until: Timestamp },
+    Wait {
+        until: Timestamp,
+    },
     Busy,
 }
 
@@ -88,7 +92,7 @@ async fn welcome(services: &Services, visitor: &Visitor, user: &User, now: Times
     let event = AuthnEvent { method: AuthnMethod::Password, at: now, protected_transport: services.facts.protected_transport };
     let cookie = establish(services, visitor, user, event, now).await?;
     services.stores.health.commit().await?;
-    Ok(SignedIn::Welcome { cookie })
+    Ok(SignedIn::Welcome { cookie: cookie.value() })
 }
 
 /// Gives the browser a session of this person with the fresh proof in it.
@@ -99,7 +103,7 @@ pub(super) async fn establish(
     event: AuthnEvent,
     now: Timestamp,
 ) -> Result<SessionCookie, Fault> {
-    let context = |session: &str| Context {
+    let context = |session: &str| AuditContext {
         actor: Some(user.name.clone()),
         client: visitor.client.address.clone(),
         session: Some(session.to_owned()),

@@ -18,7 +18,13 @@ pub fn to_json(record: &TraceRecord) -> Value {
 }
 
 /// `app` is an app's ID or an entity ID.
-pub async fn list(services: &Services, app: Option<String>, user: Option<String>, failed: bool, limit: Option<u32>) -> Result<Reply, Fault> {
+pub async fn list(
+    services: &Services,
+    app: Option<String>,
+    user: Option<String>,
+    failed: bool,
+    limit: Option<u32>,
+) -> Result<Reply, Fault> {
     let app = app.map(|app| {
         let by_id = crate::model::id::AppId::parse(app.as_str()).ok().and_then(|id| services.registry.by_id(&id));
         by_id.map_or(app, |sp| EntityId::to_string(&sp.app.entity_id))
@@ -33,7 +39,11 @@ pub async fn show(services: &Services, reference: &str) -> Result<Reply, Fault> 
     let found = match Reference::parse(typed.as_str()) {
         Ok(reference) => services.traces.by_reference(&reference).await?,
         Err(_) => {
-            return Ok(Reply::failed(422, format!("\"{}\" is not a reference", reference.escape_debug()), "a reference looks like 7F3K-9QXD; error pages show it"));
+            return Ok(Reply::failed(
+                422,
+                format!("\"{}\" is not a reference", reference.escape_debug()),
+                "a reference looks like 7F3K-9QXD; error pages show it",
+            ));
         }
     };
     Ok(match found {

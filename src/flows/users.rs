@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::audit::Context;
 use crate::crypto::random;
 use crate::flows::command::{Reply, UserAdd};
 use crate::flows::{Fault, Services};
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::id::UserId;
 use crate::model::secret::Secret;
@@ -33,7 +33,7 @@ fn unknown(name: &str) -> Reply {
 }
 
 /// Adds a person.
-pub async fn add(services: &Services, given: UserAdd, context: Context) -> Result<Reply, Fault> {
+pub async fn add(services: &Services, given: UserAdd, context: AuditContext) -> Result<Reply, Fault> {
     let now = (services.clock)();
     let user = match build(services, given, now).await? {
         Ok(user) => user,
@@ -50,7 +50,7 @@ pub async fn add(services: &Services, given: UserAdd, context: Context) -> Resul
     Ok(Reply::ok(to_json(&user)))
 }
 
-async fn recorded_new(services: &Services, user: &User, context: &Context, now: Timestamp) -> Result<(), Fault> {
+async fn recorded_new(services: &Services, user: &User, context: &AuditContext, now: Timestamp) -> Result<(), Fault> {
     services.audit.record(now, Event::UserCreated { user: user.name.clone() }, context.clone()).await?;
     if user.admin {
         services.audit.record(now, Event::AdminGranted { user: user.name.clone() }, context.clone()).await?;
@@ -113,7 +113,11 @@ fn check_name(name: &str, what: &str) -> Result<(), Reply> {
     if fine {
         return Ok(());
     }
-    Err(Reply::failed(422, format!("\"{}\" is not {what}", name.escape_debug()), "use 1 to 200 visible characters, without blanks around them"))
+    Err(Reply::failed(
+        422,
+        format!("\"{}\" is not {what}", name.escape_debug()),
+        "use 1 to 200 visible characters, without blanks around them",
+    ))
 }
 
 fn password_refused(problem: crate::authn::password::PasswordProblem) -> Reply {
@@ -148,7 +152,7 @@ pub async fn find(services: &Services, name: &str) -> Result<Option<User>, Fault
 async fn change(
     services: &Services,
     name: &str,
-    context: &Context,
+    context: &AuditContext,
     edit: impl Fn(&mut User) -> Result<Vec<String>, Reply>,
 ) -> Result<Result<(User, User), Reply>, Fault> {
     for _ in 0..TRIES {
@@ -184,7 +188,7 @@ async fn record_changes(
     before: &User,
     user: &User,
     fields: Vec<String>,
-    context: &Context,
+    context: &AuditContext,
     now: Timestamp,
 ) -> Result<(), Fault> {
     let name = || user.name.clone();
@@ -216,7 +220,7 @@ async fn record_changes(
 }
 
 /// `user set NAME KEY=VALUE…`.
-pub async fn set(services: &Services, name: &str, settings: Vec<(String, String)>, context: Context) -> Result<Reply, Fault> {
+pub async fn set(services: &Services, name: &str, settings: Vec<(String, String)>, context: AuditContext) -> Result<Reply, Fault> {
     let edit = |user: &mut User| {
         let mut fields = Vec::new();
         let mut replaced: Vec<&str> = Vec::new();
@@ -283,12 +287,16 @@ fn parse_bool(key: &str, value: &str) -> Result<bool, Reply> {
     match value {
         "true" | "yes" => Ok(true),
         "false" | "no" | "" => Ok(false),
-        _ => Err(Reply::failed(422, format!("{key} is true or false, not \"{}\"", value.escape_debug()), format!("write {key}=true or {key}=false"))),
+        _ => Err(Reply::failed(
+            422,
+            format!("{key} is true or false, not \"{}\"", value.escape_debug()),
+            format!("write {key}=true or {key}=false"),
+        )),
     }
 }
 
 /// Sets a password and ends the person's sessions, which may be somebody else's.
-pub async fn set_password(services: &Services, name: &str, password: Secret<String>, context: Context) -> Result<Reply, Fault> {
+pub async fn set_password(services: &Services, name: &str, password: Secret<String>, context: AuditContext) -> Result<Reply, Fault> {
     let hash = match services.passwords.hash(&password).await {
         Ok(hash) => hash,
         Err(problem) => return Ok(password_refused(problem)),
@@ -306,12 +314,12 @@ pub async fn set_password(services: &Services, name: &str, password: Secret<Stri
     }
 }
 
-pub async fn enable(services: &Services, name: &str, enabled: bool, context: Context) -> Result<Reply, Fault> {
+pub async fn enable(services: &Services, name: &str, enabled: bool, context: AuditContext) -> Result<Reply, Fault> {
     set(services, name, vec![("enabled".to_owned(), enabled.to_string())], context).await
 }
 
 /// Removes a person and ends their sessions.
-pub async fn remove(services: &Services, name: &str, context: Context) -> Result<Reply, Fault> {
+pub async fn remove(services: &Services, name: &str, context: AuditContext) -> Result<Reply, Fault> {
     let Some(user) = find(services, name).await? else { return Ok(unknown(name)) };
     if !services.directory.remove(&user.id).await? {
         return Ok(unknown(name));
@@ -323,14 +331,14 @@ pub async fn remove(services: &Services, name: &str, context: Context) -> Result
 }
 
 /// Ends all live sessions of a person. Returns how many.
-pub async fn end_sessions(services: &Services, user: &User, reason: &str, context: &Context) -> Result<u64, Fault> {
+pub async fn end_sessions(services: &Services, user: &User, reason: &str, context: &AuditContext) -> Result<u64, Fault> {
     let now = (services.clock)();
     let mut ended = 0;
     for session in services.sessions.list(Some(&user.id), now, 10_000).await? {
         if let Some(session) = services.sessions.end(&session.id).await? {
             ended += 1;
             let event = Event::SessionEnded { user: session.user_name, reason: reason.to_owned() };
-            let context = Context { session: Some(session.id.to_string()), ..context.clone() };
+            let context = AuditContext { session: Some(session.id.to_string()), ..context.clone() };
             services.audit.record(now, event, context).await?;
         }
     }
@@ -339,7 +347,7 @@ pub async fn end_sessions(services: &Services, user: &User, reason: &str, contex
 }
 
 /// `user import`: each line by itself; what cannot be taken is named and the rest goes on.
-pub async fn import(services: &Services, people: Vec<UserAdd>, update: bool, dry_run: bool, context: Context) -> Result<Reply, Fault> {
+pub async fn import(services: &Services, people: Vec<UserAdd>, update: bool, dry_run: bool, context: AuditContext) -> Result<Reply, Fault> {
     let mut lines = Vec::new();
     let mut failed = false;
     for given in people {
@@ -364,7 +372,7 @@ async fn import_one(
     given: UserAdd,
     update: bool,
     dry_run: bool,
-    context: &Context,
+    context: &AuditContext,
 ) -> Result<Result<&'static str, Reply>, Fault> {
     let now = (services.clock)();
     let present = services.directory.by_name(&given.name).await?.filter(|user| User::fold(&user.name) == User::fold(&given.name));

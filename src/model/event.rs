@@ -24,6 +24,15 @@ pub struct AuditRecord {
     pub session: Option<String>,
 }
 
+/// Who did something, from where, in which exchange.
+#[derive(Debug, Clone, Default)]
+pub struct AuditContext {
+    pub actor: Option<String>,
+    pub client: Option<String>,
+    pub reference: Option<Reference>,
+    pub session: Option<String>,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event")]

@@ -5,6 +5,7 @@ pub mod check;
 pub mod event;
 pub mod id;
 pub mod network;
+pub mod pending;
 pub mod release;
 pub mod secret;
 pub mod session;

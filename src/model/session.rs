@@ -28,6 +28,13 @@ pub struct Session {
     pub participants: Vec<Participant>,
 }
 
+/// The browser a sign-in came from, for lists and audit.
+#[derive(Debug, Clone, Default)]
+pub struct ClientFacts {
+    pub address: Option<String>,
+    pub agent: Option<String>,
+}
+
 /// One successful proof of who somebody is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthnEvent {

@@ -54,7 +54,14 @@ mod tests {
         let cookie = SessionCookie::new(id.clone(), Secret::new(random.bearer()));
         let read = SessionCookie::parse(cookie.value().expose()).unwrap();
         assert_eq!((read.id(), read.digest()), (&id, cookie.digest()));
-        for bad in ["", ".", "s_abc", "s_abc.short", "x.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "s_ABC.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+        for bad in [
+            "",
+            ".",
+            "s_abc",
+            "s_abc.short",
+            "x.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            "s_ABC.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ] {
             assert!(SessionCookie::parse(bad).is_none(), "{bad}");
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::crypto::{digest, random};
 use crate::model::id::{SessionId, UserId};
 use crate::model::secret::Secret;
-use crate::model::session::{AuthnEvent, SamlParticipant, Session, SessionLifetime};
+use crate::model::session::{AuthnEvent, ClientFacts, SamlParticipant, Session, SessionLifetime};
 use crate::model::time::Timestamp;
 use crate::model::user::User;
 use crate::session::cookie::SessionCookie;
@@ -24,13 +24,6 @@ impl LiveSession {
     pub fn session(&self) -> &Session {
         &self.0
     }
-}
-
-/// The browser a sign-in came from, for lists and audit.
-#[derive(Debug, Clone, Default)]
-pub struct ClientFacts {
-    pub address: Option<String>,
-    pub agent: Option<String>,
 }
 
 /// Opens, finds and ends sessions.
@@ -50,12 +43,7 @@ impl SessionService {
     }
 
     /// Opens a session for somebody who just proved who they are. Returns it with its cookie.
-    pub async fn open(
-        &self,
-        user: &User,
-        event: AuthnEvent,
-        client: ClientFacts,
-    ) -> store::Result<(LiveSession, SessionCookie)> {
+    pub async fn open(&self, user: &User, event: AuthnEvent, client: ClientFacts) -> store::Result<(LiveSession, SessionCookie)> {
         let now = event.at;
         let (id, secret) = random::with_system(|random| (random.letters("s_", 26), random.bearer()));
         let id = SessionId::parse(id).map_err(|e| store::StoreError::Unusable(e.to_string()))?;

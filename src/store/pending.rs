@@ -1,35 +1,11 @@
 //! Requests that wait for a person: parked posts, and exchanges interrupted by a sign-in.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
+use crate::model::pending::PendingRequest;
 use crate::model::secret::Digest;
 use crate::model::time::Timestamp;
 use crate::store::Result;
-
-/// One interrupted request, as it came in; it is judged again when it goes on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PendingRequest {
-    /// Digest of the browser cookie that it belongs to.
-    pub browser: Digest,
-    pub created: Timestamp,
-    pub expires: Timestamp,
-    pub request: WaitingRequest,
-}
-
-/// What waits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum WaitingRequest {
-    /// An AuthnRequest by HTTP-Redirect: the query string exactly as received.
-    SamlRedirect { query: String },
-    /// An AuthnRequest by HTTP-POST: the form fields as received.
-    SamlPost { saml_request: String, relay_state: Option<String> },
-    /// An IdP-initiated sign-on.
-    SamlStart { sp: String, target: Option<String> },
-    /// A page of ours.
-    Page { path: String },
-}
 
 #[async_trait]
 pub trait Pending: Send + Sync {

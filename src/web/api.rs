@@ -7,10 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::audit::Context;
 use crate::flows::api_keys::{self, Caller};
 use crate::flows::command::{AppAdd, AppInput, Command, Reply, UserAdd};
 use crate::flows::dispatch;
+use crate::model::event::AuditContext;
 use crate::web::Web;
 
 /// A problem document.
@@ -34,7 +34,8 @@ async fn admit(web: &Web, request: &HttpRequest, scope: &str) -> Result<Caller, 
         let (scheme, rest) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
     });
-    let unauthorized = || problem(StatusCode::UNAUTHORIZED, "Not authenticated", "send a valid API key as Authorization: Bearer lsk_…", Value::Null);
+    let unauthorized =
+        || problem(StatusCode::UNAUTHORIZED, "Not authenticated", "send a valid API key as Authorization: Bearer lsk_…", Value::Null);
     let Some(key) = bearer else { return Err(unauthorized()) };
     match api_keys::authenticate(&web.services, key, web.client_ip(request)).await {
         Ok(Some(caller)) if caller.scopes.iter().any(|held| held == scope) => Ok(caller),
@@ -79,7 +80,11 @@ async fn run(web: &Web, request: &HttpRequest, scope: &str, command: Command, su
         Ok(caller) => caller,
         Err(answer) => return answer,
     };
-    let context = Context { actor: Some(format!("apikey:{}", caller.name)), client: Some(web.client_address(request)), ..Context::default() };
+    let context = AuditContext {
+        actor: Some(format!("apikey:{}", caller.name)),
+        client: Some(web.client_address(request)),
+        ..AuditContext::default()
+    };
     let reply = dispatch::run(&web.services, command, context).await.unwrap_or_else(|fault| dispatch::broken(&fault));
     of_reply(reply, success)
 }
@@ -88,13 +93,18 @@ async fn run(web: &Web, request: &HttpRequest, scope: &str, command: Command, su
 async fn unchanged(web: &Web, request: &HttpRequest, scope: &str, show: Command) -> Result<(), HttpResponse> {
     let Some(wanted) = request.headers().get(header::IF_MATCH).and_then(|value| value.to_str().ok()) else { return Ok(()) };
     admit(web, request, scope).await?;
-    let reply = dispatch::run(&web.services, show, Context::default()).await.unwrap_or_else(|fault| dispatch::broken(&fault));
+    let reply = dispatch::run(&web.services, show, AuditContext::default()).await.unwrap_or_else(|fault| dispatch::broken(&fault));
     let revision = reply.value.get("revision").and_then(Value::as_i64);
     let same = wanted.trim() == "*" || revision.is_some_and(|revision| wanted.trim() == format!("\"{revision}\""));
     if same || reply.error.is_some() {
         return Ok(());
     }
-    Err(problem(StatusCode::PRECONDITION_FAILED, "The record changed", "read it again and repeat the change with its new ETag", Value::Null))
+    Err(problem(
+        StatusCode::PRECONDITION_FAILED,
+        "The record changed",
+        "read it again and repeat the change with its new ETag",
+        Value::Null,
+    ))
 }
 
 fn query(request: &HttpRequest) -> Vec<(String, String)> {
@@ -112,10 +122,19 @@ fn app_add(request: &HttpRequest, body: &Bytes, id: Option<String>) -> Result<Ap
         Some("application/samlmetadata+xml" | "application/xml" | "text/xml") => {
             AppInput::Document { base64: STANDARD.encode(body), origin: "the request body".to_owned() }
         }
-        Some("application/json") => match serde_json::from_slice::<Value>(body).ok().as_ref().and_then(|v| v.get("url")).and_then(Value::as_str) {
-            Some(url) => AppInput::Url(url.to_owned()),
-            None => return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, "No metadata", "send {\"url\": \"https://…\"}, or the XML itself", Value::Null)),
-        },
+        Some("application/json") => {
+            match serde_json::from_slice::<Value>(body).ok().as_ref().and_then(|v| v.get("url")).and_then(Value::as_str) {
+                Some(url) => AppInput::Url(url.to_owned()),
+                None => {
+                    return Err(problem(
+                        StatusCode::UNPROCESSABLE_ENTITY,
+                        "No metadata",
+                        "send {\"url\": \"https://…\"}, or the XML itself",
+                        Value::Null,
+                    ));
+                }
+            }
+        }
         _ => {
             let detail = "send SAML metadata as application/samlmetadata+xml, or {\"url\"} as application/json";
             return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Not a kind of body that is read here", detail, Value::Null));
@@ -193,11 +212,14 @@ fn settings(body: &Bytes) -> Result<Vec<(String, String)>, HttpResponse> {
             one => vec![one],
         };
         for value in values {
-            settings.push((key.clone(), match value {
-                Value::String(text) => text,
-                Value::Null => String::new(),
-                other => other.to_string(),
-            }));
+            settings.push((
+                key.clone(),
+                match value {
+                    Value::String(text) => text,
+                    Value::Null => String::new(),
+                    other => other.to_string(),
+                },
+            ));
         }
     }
     Ok(settings)
@@ -237,9 +259,12 @@ pub async fn change_user(web: Data<Web>, request: HttpRequest, name: Path<String
     }
     match settings(&body) {
         // An API key must not make administrators: that right has no scope yet.
-        Ok(settings) if settings.iter().any(|(key, _)| key == "admin") => {
-            problem(StatusCode::FORBIDDEN, "Not allowed", "administrators are made on the host: linkspan user set NAME admin=true", Value::Null)
-        }
+        Ok(settings) if settings.iter().any(|(key, _)| key == "admin") => problem(
+            StatusCode::FORBIDDEN,
+            "Not allowed",
+            "administrators are made on the host: linkspan user set NAME admin=true",
+            Value::Null,
+        ),
         Ok(settings) => run(&web, &request, "users:write", Command::UserSet { name: name.into_inner(), settings }, StatusCode::OK).await,
         Err(answer) => answer,
     }

@@ -3,14 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json};
 
-use crate::audit::Context;
 use crate::flows::command::{Command, Reply};
 use crate::flows::dispatch;
+use crate::model::event::AuditContext;
 use crate::web::Web;
 
 /// `POST /command`: one command as JSON, its reply as JSON.
 pub async fn command(web: Data<Web>, command: Json<Command>) -> HttpResponse {
-    let context = Context { actor: Some("cli".to_owned()), ..Context::default() };
+    let context = AuditContext { actor: Some("cli".to_owned()), ..AuditContext::default() };
     let reply = dispatch::run(&web.services, command.into_inner(), context).await.unwrap_or_else(|fault| dispatch::broken(&fault));
     HttpResponse::Ok().json(Reply { ..reply })
 }

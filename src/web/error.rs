@@ -10,9 +10,9 @@ use crate::flows::Fault;
 use crate::model::check::RefusalClass;
 use crate::model::id::Reference;
 use crate::model::time::Timestamp;
+use crate::web::Web;
 use crate::web::headers::{FormAction, content_security_policy};
 use crate::web::pages::ErrorPage;
-use crate::web::Web;
 
 /// An answer that is an error page.
 pub struct WebError {

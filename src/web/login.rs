@@ -8,8 +8,8 @@ use serde::Deserialize;
 use crate::flows::saml_sso::{self, Incoming};
 use crate::flows::sign_in::{self, Credentials, Problem, SignedIn};
 use crate::flows::{Visitor, pending};
+use crate::model::pending::{PendingRequest, WaitingRequest};
 use crate::model::secret::Secret;
-use crate::store::pending::{PendingRequest, WaitingRequest};
 use crate::web::Web;
 use crate::web::error::{WebError, in_words};
 use crate::web::extract::client::throttle_key;
@@ -51,7 +51,12 @@ pub async fn show(web: Data<Web>, request: HttpRequest, query: Query<Resume>) ->
         return Ok(web.see_other(&path).finish());
     }
     let username = live.map(|live| live.session().user_name.clone());
-    let page = LoginPage { again: username.is_some(), fixed_user: username.is_some(), username: username.unwrap_or_default(), ..LoginPage::default() };
+    let page = LoginPage {
+        again: username.is_some(),
+        fixed_user: username.is_some(),
+        username: username.unwrap_or_default(),
+        ..LoginPage::default()
+    };
     form(&web, &browser, StatusCode::OK, &query.r, waiting.as_ref(), page)
 }
 
@@ -93,10 +98,8 @@ pub async fn submit(web: Data<Web>, request: HttpRequest, body: Bytes) -> Result
     let resume = form_data.field("r");
     let now = (web.services.clock)();
     let waiting = pending::find(&web.services, &visitor, resume, now).await.map_err(|f| WebError::from_fault(&web, &f))?;
-    let given = Credentials {
-        username: form_data.field("username").to_owned(),
-        password: Secret::new(form_data.field("password").to_owned()),
-    };
+    let given =
+        Credentials { username: form_data.field("username").to_owned(), password: Secret::new(form_data.field("password").to_owned()) };
     let username = given.username.trim().to_owned();
     let throttle = throttle_key(visitor.client.address.as_deref().unwrap_or(""));
     let outcome = sign_in::run(&web.services, &visitor, given, &throttle).await.map_err(|f| WebError::from_fault(&web, &f))?;

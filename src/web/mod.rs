@@ -23,7 +23,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::flows::{Services, Visitor};
 use crate::model::network::Network;
-use crate::session::ClientFacts;
+use crate::model::session::ClientFacts;
 use crate::web::error::WebError;
 use crate::web::extract::client;
 use crate::web::extract::cookies::{Browser, CookieJar};
@@ -63,7 +63,10 @@ impl Web {
         let browser = self.cookies.browser(request);
         let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let visitor = Visitor {
-            client: ClientFacts { address: Some(self.client_address(request)), agent: agent.map(|agent| agent.chars().take(256).collect()) },
+            client: ClientFacts {
+                address: Some(self.client_address(request)),
+                agent: agent.map(|agent| agent.chars().take(256).collect()),
+            },
             browser: browser.digest(),
             session: self.cookies.session(request),
         };

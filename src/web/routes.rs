@@ -3,7 +3,9 @@
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Data, Path, PayloadConfig, QueryConfig, ServiceConfig, delete, get, head, patch, post, put, resource, route, scope, to};
+use actix_web::web::{
+    Data, Path, PayloadConfig, QueryConfig, ServiceConfig, delete, get, head, patch, post, put, resource, route, scope, to,
+};
 
 use crate::web::error::WebError;
 use crate::web::{Web, api, control, health, login, portal, saml, setup};
@@ -59,17 +61,12 @@ pub fn public(config: &mut ServiceConfig, max_body: usize) {
 
 /// The ops listener.
 pub fn ops(config: &mut ServiceConfig) {
-    config
-        .route("/livez", get().to(health::live))
-        .route("/readyz", get().to(health::ready))
-        .route("/metrics", get().to(health::metrics));
+    config.route("/livez", get().to(health::live)).route("/readyz", get().to(health::ready)).route("/metrics", get().to(health::metrics));
 }
 
 /// The control socket.
 pub fn control_socket(config: &mut ServiceConfig) {
-    config
-        .app_data(actix_web::web::JsonConfig::default().limit(CONTROL))
-        .service(resource("/command").route(post().to(control::command)));
+    config.app_data(actix_web::web::JsonConfig::default().limit(CONTROL)).service(resource("/command").route(post().to(control::command)));
 }
 
 /// An asset under the address of its content: browsers may keep it for good.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::flows::saml_sso::{self, Incoming, Outcome};
 use crate::flows::{Visitor, metadata, pending};
-use crate::store::pending::WaitingRequest;
+use crate::model::pending::WaitingRequest;
 use crate::web::Web;
 use crate::web::error::WebError;
 use crate::web::extract::cookies::Browser;

@@ -4,7 +4,6 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::authn::password::PasswordProblem;
 use crate::flows::setup::{self, Administrator, SetUp};
 use crate::model::secret::Secret;
 use crate::web::Web;
@@ -60,8 +59,8 @@ pub async fn submit(web: Data<Web>, request: HttpRequest, token: Path<String>, b
         SetUp::Dead => return dead(&web),
         SetUp::NameTaken => "setup.name_taken",
         SetUp::UsernameMissing => "setup.username_missing",
-        SetUp::Password(PasswordProblem::TooLong) => "setup.password_long",
-        SetUp::Password(_) => "setup.password_short",
+        SetUp::PasswordTooLong => "setup.password_long",
+        SetUp::PasswordTooShort => "setup.password_short",
     };
     let page = SetupPage {
         display_name: data.field("display_name").to_owned(),

@@ -17,7 +17,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("session", &["store", "outbound", "crypto", "model"]),
     ("authn", &["store", "outbound", "crypto", "model"]),
     ("directory", &["store", "outbound", "crypto", "model"]),
-    ("registry", &["store", "outbound", "crypto", "model", "saml::metadata", "saml::names", "saml::spec"]),
+    (
+        "registry",
+        &["store", "outbound", "crypto", "model", "saml::metadata", "saml::names", "saml::profiles::service_provider", "saml::spec"],
+    ),
     ("keys", &["store", "outbound", "crypto", "model"]),
     ("audit", &["store", "outbound", "crypto", "model"]),
     ("flows", &["session", "authn", "directory", "registry", "keys", "audit", "store", "outbound", "saml", "crypto", "model", "telemetry"]),
@@ -41,7 +44,7 @@ const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("actix_web", &["web", "app", "demo"]),
     ("clap", &["cli"]),
     // The presets of attribute release are files like the configuration, so that anyone can add one.
-    ("toml_edit", &["config", "registry/release"]),
+    ("toml_edit", &["config", "registry/release", "web/pages"]),
 ];
 
 /// Rooms without I/O, and the words that would bring it in.

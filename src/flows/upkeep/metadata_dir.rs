@@ -11,9 +11,9 @@ use std::time::Duration;
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 
-use crate::audit::Context;
 use crate::flows::{Fault, Services, apps};
 use crate::model::app::AppSource;
+use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::id::EntityId;
 use crate::saml::metadata::import::{Import, ImportOptions, import};
@@ -69,10 +69,7 @@ pub async fn scan(services: &Services, directory: &Path) -> Result<(), Fault> {
             Ok(found) => found,
             Err(reason) => {
                 tracing::warn!(file = %name, reason = %reason, "a metadata file is left out");
-                services
-                    .audit
-                    .record((services.clock)(), Event::AppMetadataRejected { source: name.clone(), reason }, by_files())
-                    .await?;
+                services.audit.record((services.clock)(), Event::AppMetadataRejected { source: name.clone(), reason }, by_files()).await?;
                 // What the file held before keeps working: a broken edit must not switch an app off.
                 keep_present(services, &name, &mut counted);
                 continue;
@@ -99,8 +96,8 @@ pub async fn scan(services: &Services, directory: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn by_files() -> Context {
-    Context { actor: Some("metadata files".to_owned()), ..Context::default() }
+fn by_files() -> AuditContext {
+    AuditContext { actor: Some("metadata files".to_owned()), ..AuditContext::default() }
 }
 
 fn keep_present(services: &Services, file: &str, counted: &mut BTreeMap<EntityId, String>) {

@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::model::id::SessionId;
+use crate::model::pending::PendingRequest;
 use crate::model::secret::Digest;
 use crate::model::session::{SamlParticipant, Session};
 use crate::model::time::Timestamp;
 use crate::store::audit_queue::Waiting;
 use crate::store::embedded::throttle::Failures;
-use crate::store::pending::PendingRequest;
 use crate::store::{Result, StoreError};
 
 /// One change.

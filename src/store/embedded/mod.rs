@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
 use crate::model::id::SessionId;
+use crate::model::pending::PendingRequest;
 use crate::model::secret::Digest;
 use crate::model::session::{Session, SessionLifetime};
 use crate::model::time::Timestamp;
@@ -27,7 +28,6 @@ use crate::store::embedded::journal::Journal;
 use crate::store::embedded::lock::DirectoryLock;
 use crate::store::embedded::shards::Shards;
 use crate::store::embedded::throttle::Failures;
-use crate::store::pending::PendingRequest;
 use crate::store::{Result, StoreConfig, StoreError};
 
 /// How often the upkeep thread writes what nobody waited for and looks whether a snapshot is due.
@@ -82,14 +82,13 @@ impl Embedded {
         if let Some(audit) = audit {
             let _ = self.state.audit.set(audit);
         }
-        if self.state.journal.is_due() {
-            self.state.compact()?;
-        }
         let (sender, receiver) = mpsc::channel::<()>();
         let state = self.state.clone();
         let thread = std::thread::Builder::new()
             .name("linkspan-journal".to_owned())
             .spawn(move || {
+                // At once, for those who open the store only for a moment again and again.
+                state.keep_up();
                 while receiver.recv_timeout(UPKEEP) == Err(mpsc::RecvTimeoutError::Timeout) {
                     state.keep_up();
                 }

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 
+use crate::model::pending::PendingRequest;
 use crate::model::secret::Digest;
 use crate::model::time::Timestamp;
 use crate::store::Result;
 use crate::store::embedded::{Embedded, frame};
-use crate::store::pending::{Pending, PendingRequest};
+use crate::store::pending::Pending;
 
 /// How many requests wait at most.
 const MOST: usize = 20_000;

@@ -3,10 +3,11 @@
 use ::redis::cmd;
 use async_trait::async_trait;
 
+use crate::model::pending::PendingRequest;
 use crate::model::secret::Digest;
 use crate::model::time::Timestamp;
 use crate::store::Result;
-use crate::store::pending::{Pending, PendingRequest};
+use crate::store::pending::Pending;
 use crate::store::redis::{Redis, corrupt, time_to_live};
 
 #[async_trait]

@@ -120,7 +120,6 @@ async fn run(sink: Sink, queue: Arc<AuditQueue>, spooled: bool) {
             }
             batch = queue.oldest(BATCH);
         }
-        batch.truncate(sink.at_once(batch.len()));
         let Some(last) = batch.last() else { continue };
         let through = last.place;
         match sink.insert(batch, spooled).await {
@@ -138,15 +137,6 @@ async fn run(sink: Sink, queue: Arc<AuditQueue>, spooled: bool) {
 }
 
 impl Sink {
-    /// How many of so many records go into one statement: on PostgreSQL a power of two, which keeps the number of prepared
-    /// statements small.
-    fn at_once(&self, waiting: usize) -> usize {
-        match self {
-            Self::Sqlite(_) => waiting,
-            Self::Postgres(_) => waiting.checked_ilog2().map_or(0, |power| 1 << power),
-        }
-    }
-
     async fn insert(&self, batch: Vec<Waiting>, spooled: bool) -> Result<()> {
         match self {
             Self::Sqlite(connection) => {
@@ -162,20 +152,24 @@ impl Sink {
     }
 }
 
-/// The lock makes other nodes' batches wait, so that a reader never sees a record before one with a smaller number.
+/// One statement, and so one round trip and one flush. The lock makes other nodes' batches wait, so that a reader never sees
+/// a record before one with a smaller number.
 async fn insert_postgres(sql: &Sql, batch: &[Waiting]) -> Result<()> {
     let mut text =
         String::from("INSERT INTO audit (at, doc) SELECT v.at, v.doc FROM (SELECT pg_advisory_xact_lock(5498132)) AS l, (VALUES ");
-    for at in 0..batch.len() {
+    // Filled up with nothing to a power of two, which keeps the number of prepared statements small.
+    let rows = batch.len().next_power_of_two();
+    for at in 0..rows {
         if at > 0 {
             text.push(',');
         }
         text.push_str(&format!("(${}::bigint,${}::text)", 2 * at + 1, 2 * at + 2));
     }
-    text.push_str(") AS v (at, doc)");
+    text.push_str(") AS v (at, doc) WHERE v.at IS NOT NULL");
     let mut query = sqlx::query(sqlx::AssertSqlSafe(text));
-    for record in batch {
-        query = query.bind(record.at).bind(record.doc.as_str());
+    for at in 0..rows {
+        let record = batch.get(at);
+        query = query.bind(record.map(|record| record.at)).bind(record.map(|record| record.doc.as_str()));
     }
     sql.bounded(query.execute(&sql.pool)).await.map(drop)
 }

@@ -8,7 +8,6 @@ use actix_web::cookie::{Cookie, SameSite};
 
 use crate::crypto::{digest, random};
 use crate::model::secret::{Digest, Secret};
-use crate::session::cookie::SessionCookie;
 
 /// Names and attributes, which depend on whether the public URL is https.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +44,9 @@ impl CookieJar {
         if self.secure { "__Host-linkspan-browser" } else { "linkspan-browser" }
     }
 
-    /// The session cookie that the request brings, if it has the form of one.
-    pub fn session(self, request: &HttpRequest) -> Option<SessionCookie> {
-        SessionCookie::parse(request.cookie(self.session_name())?.value())
+    /// The value of the session cookie that the request brings.
+    pub fn session(self, request: &HttpRequest) -> Option<Secret<String>> {
+        request.cookie(self.session_name()).map(|cookie| Secret::new(cookie.value().to_owned()))
     }
 
     /// The browser that the request comes from; a new one where it brings no cookie.
@@ -63,8 +62,8 @@ impl CookieJar {
         Cookie::build(name, value).path("/").http_only(true).secure(self.secure).same_site(SameSite::Lax).finish()
     }
 
-    pub fn set_session(self, cookie: &SessionCookie) -> Cookie<'static> {
-        self.build(self.session_name(), cookie.value().expose().clone())
+    pub fn set_session(self, value: &Secret<String>) -> Cookie<'static> {
+        self.build(self.session_name(), value.expose().clone())
     }
 
     pub fn clear_session(self) -> Cookie<'static> {

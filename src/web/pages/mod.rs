@@ -183,7 +183,8 @@ pub struct AppTile {
 impl Page for AppsPage {
     const TEMPLATE: &'static str = "portal/apps.html";
     fn samples() -> Vec<Self> {
-        let tile = |name: &str, joined| AppTile { name: name.into(), host: "app.example.com".into(), href: "/saml/start?sp=x".into(), joined };
+        let tile =
+            |name: &str, joined| AppTile { name: name.into(), host: "app.example.com".into(), href: "/saml/start?sp=x".into(), joined };
         vec![
             Self { name: "Ada".into(), since: "2026-11-24 14:02".into(), apps: vec![tile("Grafana", true), tile("<Payroll>", false)] },
             Self { name: "Ada".into(), since: "2026-11-24 14:02".into(), apps: Vec::new() },
@@ -289,7 +290,11 @@ mod tests {
         for (at, sample) in P::samples().iter().enumerate() {
             let html = renderer.render(sample).unwrap_or_else(|e| panic!("{} sample {at}: {e:#}", P::TEMPLATE));
             assert!(html.contains("<h1>"), "{} has a heading", P::TEMPLATE);
-            assert!(!html.contains("style=") && !html.contains("onclick") && !html.contains("<script>"), "{} is free of inline code", P::TEMPLATE);
+            assert!(
+                !html.contains("style=") && !html.contains("onclick") && !html.contains("<script>"),
+                "{} is free of inline code",
+                P::TEMPLATE
+            );
         }
     }
 

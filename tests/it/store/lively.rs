@@ -1,9 +1,9 @@
 //! Sessions, waiting requests, the replay guard and the throttles.
 
 use linkspan::model::id::UserId;
+use linkspan::model::pending::{PendingRequest, WaitingRequest};
 use linkspan::model::session::{Participant, Session};
 use linkspan::model::time::Span;
-use linkspan::store::pending::{PendingRequest, WaitingRequest};
 use linkspan::store::replay::Seen;
 use linkspan::store::throttle::{Admission, ThrottleRule};
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use linkspan::model::id::SessionId;
+use linkspan::model::pending::{PendingRequest, WaitingRequest};
 use linkspan::model::session::Session;
 use linkspan::model::time::Span;
 use linkspan::store::api_keys::ApiKeyRecord;
-use linkspan::store::pending::{PendingRequest, WaitingRequest};
 use linkspan::store::replay::Seen;
 use linkspan::store::throttle::{Admission, ThrottleRule};
 use linkspan::store::{StoreConfig, StoreError, open};
