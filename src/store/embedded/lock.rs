@@ -7,6 +7,14 @@ use std::path::Path;
 
 use crate::store::{Result, StoreError};
 
+/// Looks at a lock that is taken, 20 ms apart: a process that just ended, or a child that it was just starting, may still hold it.
+const PATIENCE: u32 = 25;
+
+#[expect(clippy::disallowed_methods, reason = "the store is being opened; nothing else waits for this thread")]
+fn pause() {
+    std::thread::sleep(std::time::Duration::from_millis(20));
+}
+
 /// Held as long as the store is open. The system lets go of it when the process dies, however it dies.
 pub(super) struct DirectoryLock {
     _file: File,
@@ -22,7 +30,15 @@ impl DirectoryLock {
             StoreError::Unusable(format!("cannot lock {}: {error}; check who owns the storage directory", path.display()))
         };
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
-        match file.try_lock() {
+        let mut taken = file.try_lock();
+        for _ in 0..PATIENCE {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            pause();
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
@@ -31,8 +47,8 @@ impl DirectoryLock {
                 let pid = pid.trim();
                 let who = if pid.is_empty() { String::new() } else { format!(" (pid {pid})") };
                 return Err(StoreError::Unusable(format!(
-                    "another linkspan{who} has {} open; embedded storage serves one process: stop it, or for several nodes use Redis and \
-                     PostgreSQL (linkspan help cluster)",
+                    "another linkspan{who} has {} open; embedded storage serves one process\nstop it, or for several nodes use Redis \
+                     and PostgreSQL (docs/operating.md)",
                     directory.display()
                 )));
             }
