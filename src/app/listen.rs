@@ -56,10 +56,11 @@ pub fn start(config: &Config, web: &Data<Web>) -> Result<Servers, StartError> {
     let secure = web.secure;
     let timeout = Duration::from_millis(u64::try_from(config.listen.request_timeout.as_millis()).unwrap_or(10_000));
 
+    let max_body = config.listen.max_body;
     let shared = web.clone();
     let public = HttpServer::new(move || {
         let common = headers::common(secure);
-        App::new().app_data(shared.clone()).configure(routes::public).wrap_fn(move |request, service| {
+        App::new().app_data(shared.clone()).configure(|config| routes::public(config, max_body)).wrap_fn(move |request, service| {
             let common = common.clone();
             let answer = service.call(request);
             async move {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use crate::cli::Global;
-use crate::cli::output::{Style, text, time};
+use crate::cli::output::{Style, text};
 use crate::flows::command::Command;
 
 /// The first administrator
@@ -30,9 +30,9 @@ impl AdminArgs {
 }
 
 fn to_text(value: &Value, style: Style) -> String {
-    let until = match time(value, "expires") {
-        time if time.is_empty() => "works once".to_owned(),
-        time => format!("works once, until {time} UTC"),
+    let until = match text(value, "minutes") {
+        minutes if minutes.is_empty() => "works once".to_owned(),
+        minutes => format!("works once, for {minutes} minutes"),
     };
     format!("{}  {}\n", text(value, "url"), style.dim(&format!("({until})")))
 }

@@ -46,7 +46,7 @@ impl ApiKeyArgs {
             Verb::New { name, scopes, expires, networks } => global.execute(Command::ApiKeyNew { name, scopes, expires, networks }, made),
             Verb::List => global.execute(Command::ApiKeyList, table),
             Verb::Rm { id } => {
-                global.execute(Command::ApiKeyRemove { id }, |value, _| format!("revoked API key \"{}\"\n", text(value, "name")))
+                global.execute(Command::ApiKeyRemove { id }, |value, _| format!("revoked API key \"{}\"\n", text(value, "removed")))
             }
         }
     }

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::cli::output::{self, Format, Style, items, list, plain, text, time};
+use crate::cli::output::{self, Failure, Format, Style, items, list, plain, text, time};
 use crate::cli::table::{Facts, Table};
 use crate::cli::{Global, checks, input};
-use crate::flows::command::{AppAdd, AppInput, Command, Reply};
+use crate::flows::command::{AppAdd, AppInput, Command};
 
 /// Apps that people sign in to
 #[derive(Debug, Args)]
@@ -115,30 +115,26 @@ struct Add {
 impl AppArgs {
     pub(super) fn run(self, global: &Global) -> u8 {
         match self.verb {
-            Verb::Add(add) => match add.command() {
-                Ok(command) => global.execute(command, added),
-                Err(reply) => global.fail(&reply),
-            },
+            Verb::Add(add) => global.execute_made(add.command(), added),
             Verb::List => global.execute(Command::AppList, table),
             Verb::Show { id } => global.execute(Command::AppShow { id }, sheet),
             Verb::Set { id, settings } => global.execute(Command::AppSet { id, settings }, changed),
-            Verb::Lint { what } => match lint(what) {
-                Ok(command) => global.execute(command, linted),
-                Err(reply) => global.fail(&reply),
-            },
+            Verb::Lint { what } => global.execute_made(lint(what), linted),
             Verb::Preview { id, user } => preview(global, &Command::AppPreview { id, user }),
             Verb::Test { id, user } => global.execute(Command::AppTest { id, user }, tested),
             Verb::Refresh { id } => global.execute(Command::AppRefresh { id }, added),
-            Verb::Rm { id, yes } => match input::confirm(&format!("Remove the app \"{id}\" and its settings?"), yes) {
-                Ok(()) => global.execute(Command::AppRemove { id }, |value, _| format!("removed app \"{}\"\n", text(value, "id"))),
-                Err(reply) => global.fail(&reply),
-            },
+            Verb::Rm { id, yes } => {
+                let sure = input::confirm(&format!("Remove the app \"{id}\" and its settings?"), yes);
+                global.execute_made(sure.map(|()| Command::AppRemove { id }), |value, _| {
+                    format!("removed app \"{}\"\n", text(value, "removed"))
+                })
+            }
         }
     }
 }
 
 impl Add {
-    fn command(self) -> Result<Command, Reply> {
+    fn command(self) -> Result<Command, Failure> {
         let signer = self.signer.map(|file| input::read_text(&file, 1 << 20)).transpose()?;
         Ok(Command::AppAdd(AppAdd {
             input: source(&self.source)?,
@@ -155,7 +151,7 @@ impl Add {
 }
 
 /// Reads a document here, or leaves a URL to the server and its outbound guard.
-fn source(name: &str) -> Result<AppInput, Reply> {
+fn source(name: &str) -> Result<AppInput, Failure> {
     if is_url(name) {
         return Ok(AppInput::Url(name.to_owned()));
     }
@@ -167,7 +163,7 @@ fn is_url(name: &str) -> bool {
     name.starts_with("https://") || name.starts_with("http://")
 }
 
-fn lint(what: String) -> Result<Command, Reply> {
+fn lint(what: String) -> Result<Command, Failure> {
     if what == "-" || is_url(&what) || Path::new(&what).exists() {
         return Ok(Command::AppLint { input: Some(source(&what)?), id: None });
     }
@@ -190,6 +186,9 @@ fn preview(global: &Global, command: &Command) -> u8 {
     if global.output == Format::Text {
         let notable: Vec<Value> = list(&reply.value, "checks").iter().filter(|check| text(check, "outcome") != "passed").cloned().collect();
         output::note(&checks::to_text(&notable, Style::of_stderr()));
+        if reply.value.get("encrypted").and_then(Value::as_bool) == Some(true) {
+            output::note("  The app receives it encrypted; this is what it then reads.\n");
+        }
     }
     output::print_reply(global.output, &reply, |value, _| {
         let xml = value.get("xml").and_then(Value::as_str).unwrap_or_default();
@@ -337,32 +336,38 @@ fn added(value: &Value, style: Style) -> String {
         return out;
     }
     let mut facts = Facts::default();
-    facts_of_metadata(value, &mut facts);
     let id = text(value, "id");
+    if value.get("entity_id").is_none() {
+        // A refusal, which shows what would have changed.
+        facts.add("app", id);
+        changes(value, "differs", &mut facts);
+        return facts.to_text();
+    }
+    facts_of_metadata(value, &mut facts);
     let result = match text(value, "result") {
         result if result.is_empty() => "updated".to_owned(),
         result => result,
     };
     let hint = if result == "unchanged" { String::new() } else { format!("      preview: linkspan app preview {id} --user NAME") };
     facts.add(&result, format!("app \"{id}\"{hint}"));
-    changes(value, &mut facts);
+    changes(value, "changed", &mut facts);
     format!("{}{}", facts.to_text(), checks::findings(list(value, "findings"), style))
 }
 
-fn changes(value: &Value, facts: &mut Facts) {
+fn changes(value: &Value, label: &str, facts: &mut Facts) {
     for change in list(value, "changes") {
         let side = |key: &str| match text(change, key) {
             text if text.is_empty() => "(unset)".to_owned(),
             text => text,
         };
-        facts.add("changed", format!("{}: {} → {}", text(change, "field"), side("before"), side("after")));
+        facts.add(label, format!("{}: {} → {}", text(change, "field"), side("before"), side("after")));
     }
 }
 
 fn changed(value: &Value, style: Style) -> String {
     let mut facts = Facts::default();
     facts.add("app", text(value, "id"));
-    changes(value, &mut facts);
+    changes(value, "changed", &mut facts);
     if list(value, "changes").is_empty() {
         settings_of(value, "saml", &mut facts);
         facts.add("settings", value.get("enabled").map(|flag| format!("enabled={}", setting_text(flag))).unwrap_or_default());
@@ -425,6 +430,12 @@ mod tests {
         let mut app = app();
         app["result"] = json!("unchanged");
         assert!(added(&app, Style::default()).contains("unchanged  app \"grafana\"\n"));
+    }
+
+    #[test]
+    fn a_refused_app_shows_only_what_differs() {
+        let value = json!({ "id": "one", "changes": [{ "field": "acs", "before": "https://a", "after": null }] });
+        assert_eq!(added(&value, Style::default()), "  app      one\n  differs  acs: https://a → (unset)\n");
     }
 
     #[test]

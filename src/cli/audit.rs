@@ -1,5 +1,7 @@
 //! `linkspan audit`.
 
+use std::ops::ControlFlow;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
@@ -25,7 +27,7 @@ enum Verb {
     #[command(after_help = "Examples:\n  linkspan audit tail\n  linkspan audit tail -o json | jq .event")]
     Tail {
         /// How many earlier events to print first
-        #[arg(short, long, value_name = "N", default_value_t = 10)]
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
         lines: u32,
     },
     /// Print every event as one JSON object per line
@@ -49,48 +51,53 @@ impl AuditArgs {
         };
         match done {
             Ok(Ok(())) => 0,
-            Ok(Err(reply)) => global.fail(&reply),
+            Ok(Err(reply)) => global.end(&reply),
             Err(exit) => exit,
         }
     }
 }
 
-async fn tail(format: Format, config: &Config, lines: u32) -> Result<(), Reply> {
+async fn tail(format: Format, config: &Config, lines: u32) -> Result<(), Box<Reply>> {
     let reply = control::run_command(config, &Command::AuditHead).await;
     if reply.error.is_some() {
-        return Err(reply);
+        return Err(Box::new(reply));
     }
     let head = reply.value.as_i64().or_else(|| reply.value.get("head").and_then(Value::as_i64)).unwrap_or(0);
     let mut after = head.saturating_sub(i64::from(lines)).max(0);
     until_interrupted(async || {
         for record in page(config, &mut after).await? {
-            output::print(&match format {
+            let text = match format {
                 Format::Json => format!("{record}\n"),
                 Format::Text => line(&record),
-            });
+            };
+            if output::print_on(&text).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })
     .await
 }
 
-async fn export(config: &Config, mut after: i64) -> Result<(), Reply> {
+async fn export(config: &Config, mut after: i64) -> Result<(), Box<Reply>> {
     loop {
         let records = page(config, &mut after).await?;
         if records.is_empty() {
             return Ok(());
         }
         for record in records {
-            output::print(&format!("{record}\n"));
+            if output::print_on(&format!("{record}\n")).is_break() {
+                return Ok(());
+            }
         }
     }
 }
 
 /// The records after a place in the log; moves the place.
-async fn page(config: &Config, after: &mut i64) -> Result<Vec<Value>, Reply> {
+async fn page(config: &Config, after: &mut i64) -> Result<Vec<Value>, Box<Reply>> {
     let reply = control::run_command(config, &Command::AuditRead { after: *after, limit: PAGE }).await;
     if reply.error.is_some() {
-        return Err(reply);
+        return Err(Box::new(reply));
     }
     let records = items(&reply.value).to_vec();
     let newest = records.iter().filter_map(|record| record.get("seq").and_then(Value::as_i64)).max();

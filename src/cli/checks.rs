@@ -117,16 +117,17 @@ mod tests {
                     "allowed": ["https://a", "https://b"], "difference": "a \"/\" at the end", "remedy": "correct it" }),
         ];
         let text = to_text(&checks, Style::default());
-        assert_eq!(
-            text,
-            "  ✓  1 message.version  Core 3.2.1        2.0\n  \
-               ✗  2 acs.registered   Profiles 4.1.4.1  not in the metadata\n                                          \
-               seen       https://a/\n                                          \
-               allowed    https://a\n                                          \
-                          https://b\n                                          \
-               difference a \"/\" at the end\n                                          \
-               fix        correct it\n"
-        );
+        let indent = " ".repeat(42);
+        let expected = [
+            "  ✓  1 message.version  Core 3.2.1        2.0".to_owned(),
+            "  ✗  2 acs.registered   Profiles 4.1.4.1  not in the metadata".to_owned(),
+            format!("{indent}seen       https://a/"),
+            format!("{indent}allowed    https://a"),
+            format!("{indent}           https://b"),
+            format!("{indent}difference a \"/\" at the end"),
+            format!("{indent}fix        correct it"),
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
         assert_eq!(summary(&checks, Style::default()), "  ✓ 1 passed   ⚠ 0 warned   ✗ 1 failed\n");
     }
 }

@@ -63,7 +63,7 @@ fn check(global: &Global) -> u8 {
                     let style = Style::of_stdout();
                     let what = match &config.file {
                         Some(file) => file.display().to_string(),
-                        None => "no configuration file, and the defaults".to_owned(),
+                        None => "the defaults (there is no configuration file)".to_owned(),
                     };
                     output::print(&format!("{} {what}: no problems\n", style.good("✓")));
                     for notice in &config.notices {

@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 
 use crate::app;
 use crate::cli::http;
-use crate::cli::output::{failed, not_started};
+use crate::cli::output::{Failure, failed};
 use crate::config::Config;
 use crate::flows::command::{Command, Reply};
 
@@ -20,7 +20,7 @@ pub async fn run_command(config: &Config, command: &Command) -> Reply {
     let socket = config.storage.control_socket();
     match by_socket(&socket, command).await {
         Some(reply) => reply,
-        None => app::run_local(config.clone(), command.clone()).await.unwrap_or_else(not_started),
+        None => app::run_local(config.clone(), command.clone()).await.unwrap_or_else(|error| Failure::from(error).into()),
     }
 }
 
@@ -32,37 +32,27 @@ async fn by_socket(socket: &Path, command: &Command) -> Option<Reply> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::InvalidInput) => return None,
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let cause = format!("{} may not be used by this user: {error}", socket.display());
-            return Some(failed(1, cause, "run the command as the user that runs the server, as with sudo -u linkspan"));
+            return Some(failed(1, cause, "run the command as the user that runs the server, as with sudo -u linkspan").into());
         }
         Err(error) => {
             let cause = format!("{} does not answer: {error}", socket.display());
-            return Some(failed(75, cause, "try again; if it stays so, restart the server"));
+            return Some(failed(75, cause, "try again; if it stays so, restart the server").into());
         }
     };
-    let body = match serde_json::to_vec(command) {
-        Ok(body) => body,
-        Err(error) => {
-            return Some(failed(1, format!("the command cannot be written as JSON: {error}"), "report this as a fault of Linkspan"));
-        }
-    };
-    let answer = match tokio::time::timeout(PATIENCE, http::ask(stream, "POST", "/command", &body)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => {
-            let cause = format!("the server did not answer the command: {error}");
-            return Some(failed(75, cause, "look at the server's log; the command may have been done all the same"));
-        }
-        Err(_) => {
-            let cause = format!("the server did not answer within {} s", PATIENCE.as_secs());
-            return Some(failed(75, cause, "look at the server's log; the command may have been done all the same"));
-        }
-    };
-    Some(match serde_json::from_slice(&answer.body) {
-        Ok(reply) => reply,
-        Err(_) => failed(
-            1,
-            format!("the server answered {} with something that is no reply to a command", answer.status),
-            "use the linkspan of the same version as the server",
-        ),
+    Some(by_stream(stream, command).await.unwrap_or_else(Reply::from))
+}
+
+async fn by_stream(stream: UnixStream, command: &Command) -> Result<Reply, Failure> {
+    const UNSURE: &str = "look at the server's log; the command may have been done all the same";
+    let body = serde_json::to_vec(command)
+        .map_err(|error| failed(1, format!("the command cannot be written as JSON: {error}"), "report this as a fault of Linkspan"))?;
+    let answer = tokio::time::timeout(PATIENCE, http::ask(stream, "POST", "/command", &body))
+        .await
+        .map_err(|_| failed(75, format!("the server did not answer within {} s", PATIENCE.as_secs()), UNSURE))?
+        .map_err(|error| failed(75, format!("the server did not answer the command: {error}"), UNSURE))?;
+    serde_json::from_slice(&answer.body).map_err(|_| {
+        let cause = format!("the server answered {} with something that is no reply to a command", answer.status);
+        failed(1, cause, "use the linkspan of the same version as the server")
     })
 }
 

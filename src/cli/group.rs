@@ -41,22 +41,24 @@ impl GroupArgs {
         match self.verb {
             Verb::List => global.execute(Command::GroupList, table),
             Verb::Add { name } => global.execute(Command::GroupAdd { name }, |value, _| format!("added group \"{}\"\n", name_of(value))),
-            Verb::Rm { name, yes } => match input::confirm(&format!("Remove the group \"{name}\"?"), yes) {
-                Ok(()) => global.execute(Command::GroupRemove { name }, |value, _| format!("removed group \"{}\"\n", name_of(value))),
-                Err(reply) => global.fail(&reply),
-            },
-            Verb::AddMember { group, user } => global.execute(Command::GroupMember { group, user, member: true }, |value, _| {
-                format!("{} is in \"{}\"\n", text(value, "user"), text(value, "group"))
-            }),
-            Verb::RmMember { group, user } => global.execute(Command::GroupMember { group, user, member: false }, |value, _| {
-                format!("{} is not in \"{}\"\n", text(value, "user"), text(value, "group"))
-            }),
+            Verb::Rm { name, yes } => {
+                let sure = input::confirm(&format!("Remove the group \"{name}\"?"), yes);
+                let removed = |value: &Value, _| format!("removed group \"{}\"\n", text(value, "removed"));
+                global.execute_made(sure.map(|()| Command::GroupRemove { name }), removed)
+            }
+            Verb::AddMember { group, user } => global.execute(Command::GroupMember { group, user, member: true }, groups_of),
+            Verb::RmMember { group, user } => global.execute(Command::GroupMember { group, user, member: false }, groups_of),
         }
     }
 }
 
 fn name_of(value: &Value) -> String {
     if value.is_object() { text(value, "name") } else { plain(value) }
+}
+
+fn groups_of(value: &Value, _: Style) -> String {
+    let groups = text(value, "groups");
+    format!("{} is in {}\n", text(value, "name"), if groups.is_empty() { "no group" } else { &groups })
 }
 
 fn table(value: &Value, _: Style) -> String {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cli::output::{self, Style, failed, items, list, plain, text};
+use crate::cli::output::{self, Failure, Style, failed, items, list, text};
 use crate::cli::{Global, input};
 use crate::config::nearest::nearest;
 use crate::flows::command::{Command, Reply, UserAdd};
@@ -25,16 +25,18 @@ struct Parsed {
     notes: Vec<String>,
 }
 
-/// Reads the file, then gives it to the server in portions. Where anything in the file is wrong nothing is imported.
+/// Reads the file, then gives it to the server in portions. Where the file itself is wrong nothing is imported; people whom the
+/// server refuses are named, and the others imported.
 pub(super) fn run(global: &Global, file: &str, dry_run: bool, update: bool) -> u8 {
     let parsed = match input::read_text(file, LARGEST).and_then(|text| parse(file, &text)) {
         Ok(parsed) => parsed,
-        Err(reply) => return global.fail(&reply),
+        Err(failure) => return failure.print(),
     };
     for note in &parsed.notes {
         output::note(&format!("note: {note}\n"));
     }
     let mut results: Vec<Value> = Vec::new();
+    let mut exit = 0;
     for portion in parsed.people.chunks(PORTION) {
         let people = portion.iter().map(|(_, user)| user.clone()).collect();
         let reply = match global.ask(&Command::UserImport { people, update, dry_run }) {
@@ -42,12 +44,14 @@ pub(super) fn run(global: &Global, file: &str, dry_run: bool, update: bool) -> u
             Err(exit) => return exit,
         };
         results.extend(portion.iter().zip(outcomes(&reply.value)).map(|((place, user), outcome)| with_place(place, user, outcome)));
-        if reply.error.is_some() || reply.exit != 0 {
+        exit = exit.max(reply.exit);
+        if reply.error.is_some() {
             let done = json!({ "dry_run": dry_run, "people": results });
             return output::print_reply(global.output, &Reply { value: done, ..reply }, to_text);
         }
     }
-    output::print_reply(global.output, &Reply::ok(json!({ "dry_run": dry_run, "people": results })), to_text)
+    let done = Reply { exit, ..Reply::ok(json!({ "dry_run": dry_run, "people": results })) };
+    output::print_reply(global.output, &done, to_text)
 }
 
 /// What the server says of each person, in their order.
@@ -72,9 +76,13 @@ fn to_text(value: &Value, style: Style) -> String {
             result if result.is_empty() => "done".to_owned(),
             result => result,
         };
-        let cause = ["cause", "error"].iter().map(|key| person.get(*key).map(plain).unwrap_or_default()).find(|text| !text.is_empty());
-        if let Some(cause) = cause {
-            out.push_str(&format!("  {} {}  {}  {cause}\n", style.bad("✗"), text(person, "place"), text(person, "name")));
+        let cause = text(person, "cause");
+        if !cause.is_empty() {
+            let fix = match text(person, "remedy") {
+                fix if fix.is_empty() => fix,
+                fix => format!("\n      fix  {fix}"),
+            };
+            out.push_str(&format!("  {} {}  {}  {cause}{fix}\n", style.bad("✗"), text(person, "place"), text(person, "name")));
         }
         match counts.iter_mut().find(|(known, _)| *known == result) {
             Some((_, count)) => *count += 1,
@@ -86,7 +94,7 @@ fn to_text(value: &Value, style: Style) -> String {
     format!("{out}{}{dry}\n", if counts.is_empty() { "nobody".to_owned() } else { counts.join(", ") })
 }
 
-fn parse(file: &str, text: &str) -> Result<Parsed, Reply> {
+fn parse(file: &str, text: &str) -> Result<Parsed, Failure> {
     let text = text.trim_start_matches('\u{feff}');
     let is_json = file.ends_with(".json") || !file.ends_with(".csv") && text.trim_start().starts_with(['[', '{']);
     let parsed = if is_json { parse_json(file, text)? } else { parse_csv(file, text)? };
@@ -111,7 +119,7 @@ fn parse(file: &str, text: &str) -> Result<Parsed, Reply> {
     Err(wrong(file, &format!("{}{more}", problems.join("; "))))
 }
 
-fn parse_csv(file: &str, text: &str) -> Result<Parsed, Reply> {
+fn parse_csv(file: &str, text: &str) -> Result<Parsed, Failure> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let header: Vec<String> = match reader.headers() {
         Ok(header) => header.iter().map(|name| name.trim().to_owned()).collect(),
@@ -124,7 +132,7 @@ fn parse_csv(file: &str, text: &str) -> Result<Parsed, Reply> {
     }
     for record in reader.records() {
         let record = record.map_err(|error| wrong(file, &error.to_string()))?;
-        let place = format!("line {}", record.position().map_or(0, csv::Position::line));
+        let place = format!("line {}", record.position().map_or(0, |at| line_of(text, at.byte())));
         let mut user = UserAdd::default();
         for (column, value) in columns.iter().zip(record.iter()) {
             fill(&mut user, column, value).map_err(|cause| wrong(file, &format!("{place}: {cause}")))?;
@@ -132,6 +140,13 @@ fn parse_csv(file: &str, text: &str) -> Result<Parsed, Reply> {
         parsed.people.push((place, user));
     }
     Ok(parsed)
+}
+
+/// The line of a record; the reader says where the empty lines before it begin.
+fn line_of(text: &str, byte: u64) -> usize {
+    let (before, after) = usize::try_from(byte).ok().and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""));
+    let empty = after.chars().take_while(|c| c.is_ascii_whitespace()).filter(|c| *c == '\n').count();
+    before.matches('\n').count() + empty + 1
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -224,7 +239,7 @@ struct Person {
     _revision: Option<Value>,
 }
 
-fn parse_json(file: &str, text: &str) -> Result<Parsed, Reply> {
+fn parse_json(file: &str, text: &str) -> Result<Parsed, Failure> {
     let people: Vec<Person> = serde_json::from_str(text).map_err(|error| wrong(file, &error.to_string()))?;
     let mut parsed = Parsed::default();
     for (at, person) in people.into_iter().enumerate() {
@@ -254,7 +269,7 @@ fn parse_json(file: &str, text: &str) -> Result<Parsed, Reply> {
     Ok(parsed)
 }
 
-fn wrong(file: &str, cause: &str) -> Reply {
+fn wrong(file: &str, cause: &str) -> Failure {
     failed(1, format!("{file}: {cause}"), "correct the file; nothing was imported. The form is in: linkspan user import --help")
 }
 
@@ -263,7 +278,7 @@ mod tests {
     use super::*;
 
     fn cause(file: &str, text: &str) -> String {
-        parse(file, text).unwrap_err().error.unwrap().cause
+        parse(file, text).unwrap_err().cause
     }
 
     #[test]

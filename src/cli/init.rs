@@ -5,10 +5,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app;
-use crate::cli::output::{self, Format};
+use crate::cli::output::{self, Failure, Format};
 use crate::cli::{Global, block_on, key, print_problems};
 use crate::config::public_url::PublicUrl;
 use crate::config::{Config, DEFAULT_FILE, template};
@@ -33,26 +33,20 @@ impl Init {
         }
         let file = self.dir.join(DEFAULT_FILE);
         if let Err(error) = write_new(&self.dir, &file, &template::annotated(self.public_url.as_deref())) {
-            let remedy = match error.kind() {
-                io::ErrorKind::AlreadyExists => "edit it, or choose another folder with --dir",
-                _ => "choose a folder that you may write to with --dir",
+            let (why, remedy) = match error.kind() {
+                io::ErrorKind::AlreadyExists => ("it is there already".to_owned(), "edit it, or choose another folder with --dir"),
+                _ => (error.to_string(), "choose a folder that you may write to with --dir"),
             };
-            output::print_error(&format!("{} was not written: {error}", file.display()), remedy);
+            output::print_error(&format!("{} was not written: {why}", file.display()), remedy);
             return 1;
         }
-        let mut options = global.options();
-        options.config = Some(file.clone());
-        let config = match Config::load(&options) {
-            Ok(config) => config,
-            Err(problems) => return print_problems(&problems),
-        };
-        let keys = match block_on(app::init(config.clone())) {
-            Ok(Ok(keys)) => keys,
-            Ok(Err(error)) => {
-                output::print_error(&error.cause, &error.remedy);
-                return error.exit;
+        let (config, keys) = match keys_for(global, &file) {
+            Ok(made) => made,
+            Err(exit) => {
+                // Half an init would refuse the next one.
+                let _ = fs::remove_file(&file);
+                return exit;
             }
-            Err(exit) => return exit,
         };
         match global.output {
             Format::Json => output::print_json(&json!({ "file": file, "directory": config.storage.directory, "keys": keys })),
@@ -72,6 +66,15 @@ impl Init {
         }
         0
     }
+}
+
+/// Loads the new file and makes the keys.
+fn keys_for(global: &Global, file: &Path) -> Result<(Config, Value), u8> {
+    let mut options = global.options();
+    options.config = Some(file.to_owned());
+    let config = Config::load(&options).map_err(|problems| print_problems(&problems))?;
+    let keys = block_on(app::init(config.clone()))?.map_err(|error| Failure::from(error).print())?;
+    Ok((config, keys))
 }
 
 /// Writes a file that is not there yet; an existing one stays.

@@ -2,8 +2,7 @@
 
 use std::io::{IsTerminal as _, Read as _};
 
-use crate::cli::output::failed;
-use crate::flows::command::Reply;
+use crate::cli::output::{Failure, failed};
 use crate::model::secret::Secret;
 
 /// The largest metadata aggregate that is taken.
@@ -12,8 +11,8 @@ pub const LARGEST_METADATA: u64 = 128 << 20;
 /// Reads a file, or standard input for `-`, up to a size.
 ///
 /// # Errors
-/// A reply that says what could not be read.
-pub fn read(name: &str, largest: u64) -> Result<Vec<u8>, Reply> {
+/// Says what could not be read.
+pub fn read(name: &str, largest: u64) -> Result<Vec<u8>, Failure> {
     let source: Box<dyn std::io::Read> = if name == "-" {
         Box::new(std::io::stdin().lock())
     } else {
@@ -32,7 +31,7 @@ pub fn read(name: &str, largest: u64) -> Result<Vec<u8>, Reply> {
 ///
 /// # Errors
 /// As `read`, and where it is not UTF-8.
-pub fn read_text(name: &str, largest: u64) -> Result<String, Reply> {
+pub fn read_text(name: &str, largest: u64) -> Result<String, Failure> {
     String::from_utf8(read(name, largest)?).map_err(|_| failed(1, format!("{} is not text in UTF-8", called(name)), "convert it to UTF-8"))
 }
 
@@ -52,8 +51,8 @@ pub fn key_value(text: &str) -> Result<(String, String), String> {
 /// Takes a password from standard input, or asks for it twice on a terminal.
 ///
 /// # Errors
-/// A reply that says why there is none.
-pub fn password(from_stdin: bool) -> Result<Secret<String>, Reply> {
+/// Says why there is none.
+pub fn password(from_stdin: bool) -> Result<Secret<String>, Failure> {
     if from_stdin {
         let mut text = String::new();
         std::io::stdin().lock().take(4096).read_to_string(&mut text).map_err(|error| {
@@ -88,8 +87,8 @@ pub fn is_interactive() -> bool {
 /// Asks before something is removed; where nobody can be asked the command itself is the answer.
 ///
 /// # Errors
-/// A reply where the answer was no.
-pub fn confirm(question: &str, yes: bool) -> Result<(), Reply> {
+/// Where the answer was no.
+pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
     if yes || !is_interactive() {
         return Ok(());
     }
@@ -102,7 +101,7 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Reply> {
     Err(failed(1, "nothing was removed", "answer y, or give --yes"))
 }
 
-fn prompt(question: &str) -> Result<Secret<String>, Reply> {
+fn prompt(question: &str) -> Result<Secret<String>, Failure> {
     rpassword::prompt_password(question)
         .map(Secret::new)
         .map_err(|error| failed(1, format!("the terminal gave no password: {error}"), "give it on standard input with --password-stdin"))

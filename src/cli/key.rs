@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::cli::output::{Style, items, text, time};
+use crate::cli::output::{Failure, Style, items, text, time};
 use crate::cli::table::Table;
 use crate::cli::{Global, input};
-use crate::flows::command::{Command, Reply};
+use crate::flows::command::Command;
 use crate::model::secret::Secret;
 
 /// Signing keys
@@ -58,14 +58,11 @@ impl KeyArgs {
             Verb::Retire { id } => Ok(Command::KeyRetire { id }),
             Verb::Import { key, certificate, passphrase_file } => import(&key, certificate.as_deref(), passphrase_file.as_deref()),
         };
-        match command {
-            Ok(command) => global.execute(command, to_text),
-            Err(reply) => global.fail(&reply),
-        }
+        global.execute_made(command, to_text)
     }
 }
 
-fn import(key: &str, certificate: Option<&str>, passphrase_file: Option<&str>) -> Result<Command, Reply> {
+fn import(key: &str, certificate: Option<&str>, passphrase_file: Option<&str>) -> Result<Command, Failure> {
     const LARGEST: u64 = 1 << 20;
     let passphrase = passphrase_file.map(|file| input::read_text(file, LARGEST)).transpose()?;
     Ok(Command::KeyImport {

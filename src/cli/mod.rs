@@ -18,6 +18,7 @@ mod audit;
 mod checks;
 mod config;
 pub mod control;
+mod decode;
 mod group;
 mod health;
 mod http;
@@ -34,7 +35,7 @@ mod table;
 mod trace;
 mod user;
 
-use output::{Format, Render};
+use output::{Failure, Format, Render};
 
 /// `linkspan`.
 #[derive(Debug, Parser)]
@@ -60,13 +61,13 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 struct Global {
     /// Configuration file [default: linkspan.toml in the working directory, or LINKSPAN_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     config: Option<PathBuf>,
     /// Storage directory, instead of the configuration's storage.directory
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     directory: Option<String>,
     /// How data is printed
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Global options")]
     output: Format,
 }
 
@@ -159,8 +160,16 @@ impl Global {
         block_on(control::run_command(&config, command))
     }
 
-    /// Prints a failure and gives its exit code.
-    fn fail(&self, reply: &Reply) -> u8 {
+    /// As `execute`, where the command could be made.
+    fn execute_made(&self, command: Result<Command, Failure>, render: Render) -> u8 {
+        match command {
+            Ok(command) => self.execute(command, render),
+            Err(failure) => failure.print(),
+        }
+    }
+
+    /// Prints a reply that ended a series of commands, and gives its exit code.
+    fn end(&self, reply: &Reply) -> u8 {
         output::print_reply(self.output, reply, |_, _| String::new())
     }
 }

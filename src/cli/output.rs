@@ -2,6 +2,7 @@
 //! remedy.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::ops::ControlFlow;
 
 use clap::ValueEnum;
 use serde_json::Value;
@@ -84,8 +85,16 @@ pub fn print_json(value: &Value) {
 
 /// Prints on standard output. Whoever reads it may have gone (`| head`); that is no error of ours.
 pub fn print(text: &str) {
+    let _ = print_on(text);
+}
+
+/// Prints one more line of many, and says whether somebody still reads.
+pub fn print_on(text: &str) -> ControlFlow<()> {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
 }
 
 /// Prints a line of cause and one of remedy on standard error.
@@ -108,14 +117,37 @@ fn print_reply_error(error: &ReplyError) {
     }
 }
 
-/// A failure of the CLI's own, as a reply.
-pub fn failed(exit: u8, cause: impl Into<String>, remedy: impl Into<String>) -> Reply {
-    Reply { exit, ..Reply::failed(500, cause, remedy) }
+/// Why a command ended before it ran: an exit code, a line of cause, a line of remedy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub exit: u8,
+    pub cause: String,
+    pub remedy: String,
 }
 
-/// Why the stores could not be opened, as a reply.
-pub fn not_started(error: StartError) -> Reply {
-    failed(error.exit, error.cause, error.remedy)
+/// A failure of the CLI's own.
+pub fn failed(exit: u8, cause: impl Into<String>, remedy: impl Into<String>) -> Failure {
+    Failure { exit, cause: cause.into(), remedy: remedy.into() }
+}
+
+impl Failure {
+    /// Prints it and gives the exit code.
+    pub fn print(&self) -> u8 {
+        print_error(&self.cause, &self.remedy);
+        self.exit
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self { exit: error.exit, cause: error.cause, remedy: error.remedy }
+    }
+}
+
+impl From<Failure> for Reply {
+    fn from(failure: Failure) -> Self {
+        Self { exit: failure.exit, ..Self::failed(503, failure.cause, failure.remedy) }
+    }
 }
 
 /// Text from outside, fit for a terminal: names in metadata could hold escape sequences.

@@ -1,17 +1,21 @@
 //! `linkspan saml`.
 
 use clap::{Args, Subcommand};
+use serde_json::map::Entry;
 use serde_json::{Value, json};
 
-
-use crate::cli::output::{self, Format, Style, items, list, text};
+use crate::cli::output::{self, Failure, Format, Style, items, list, text};
 use crate::cli::table::Facts;
 use crate::cli::{Global, checks, input};
-use crate::flows::command::{Command, Reply};
-use crate::saml::bindings::pasted::{self, Pasted};
-use crate::saml::names::ns;
+use crate::flows::command::Command;
+use crate::cli::decode::{self, Decoded};
 use crate::saml::xml::tree::Element;
 use crate::saml::xml::writer;
+
+const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
+const SAMLP: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
+const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
+const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 
 /// The largest thing that is pasted.
 const LARGEST: u64 = 16 << 20;
@@ -55,32 +59,40 @@ impl SamlArgs {
                     show(global.output, &decoded);
                     0
                 }
-                Err(reply) => global.fail(&reply),
+                Err(failure) => failure.print(),
             },
-            Verb::Explain { file, at, destination } => match input::read_text(&file, LARGEST) {
-                Ok(message) => global.execute(Command::SamlExplain { message, at, destination }, explained),
-                Err(reply) => global.fail(&reply),
-            },
+            Verb::Explain { file, at, destination } => {
+                let message = input::read_text(&file, LARGEST);
+                global.execute_made(message.map(|message| Command::SamlExplain { message, at, destination }), explained)
+            }
         }
     }
 }
 
-fn decoded(file: &str) -> Result<Pasted, Reply> {
+fn decoded(file: &str) -> Result<Decoded, Failure> {
     let bytes = input::read(file, LARGEST)?;
-    pasted::decode(&bytes).map_err(|cause| {
+    decode::decode(&bytes).map_err(|cause| {
         let remedy = "paste the whole message: XML, the value of SAMLRequest or SAMLResponse, or the URL that carried it";
         output::failed(1, format!("{}: {cause}", input::called(file)), remedy)
     })
 }
 
-fn show(format: Format, decoded: &Pasted) {
+fn show(format: Format, decoded: &Decoded) {
     let xml = writer::pretty(&decoded.root);
     let facts = facts(decoded);
     match format {
         Format::Json => {
-            let facts: serde_json::Map<String, Value> =
-                facts.into_iter().map(|(label, value)| (label.replace(' ', "_"), json!(value))).collect();
-            output::print_json(&json!({ "facts": facts, "xml": xml }));
+            let mut by_label = serde_json::Map::new();
+            for (label, value) in facts {
+                match by_label.entry(label.replace(' ', "_")) {
+                    Entry::Vacant(entry) => drop(entry.insert(json!(value))),
+                    Entry::Occupied(mut entry) => match entry.get_mut() {
+                        Value::Array(values) => values.push(json!(value)),
+                        first => *first = json!([first.clone(), value]),
+                    },
+                }
+            }
+            output::print_json(&json!({ "facts": by_label, "xml": xml }));
         }
         Format::Text => {
             let mut sheet = Facts::default();
@@ -93,7 +105,7 @@ fn show(format: Format, decoded: &Pasted) {
 }
 
 /// What stands in the message, by name.
-fn facts(decoded: &Pasted) -> Vec<(&'static str, String)> {
+fn facts(decoded: &Decoded) -> Vec<(&'static str, String)> {
     let root = message(&decoded.root);
     let mut facts = vec![
         ("wrapped as", decoded.steps.join(", then ")),
@@ -117,26 +129,26 @@ fn facts(decoded: &Pasted) -> Vec<(&'static str, String)> {
     ] {
         add(label, root.attribute(attribute).unwrap_or_default().to_owned());
     }
-    add("issuer", root.child(ns::SAML, "Issuer").map(Element::text).unwrap_or_default());
+    add("issuer", root.child(SAML, "Issuer").map(Element::text).unwrap_or_default());
     let mut found: Vec<(&'static str, String)> = Vec::new();
     root.walk(&mut |element| {
         let of = |attribute: &str| element.attribute(attribute).unwrap_or_default().to_owned();
         match (element.namespace.as_deref(), element.local.as_str()) {
-            (Some(ns::SAMLP), "StatusCode") => found.push(("status", of("Value"))),
-            (Some(ns::SAMLP), "StatusMessage") => found.push(("status message", element.text())),
-            (Some(ns::SAMLP), "NameIDPolicy") => found.push(("NameID policy", of("Format"))),
-            (Some(ns::SAML), "AuthnContextClassRef") => found.push(("context class", element.text())),
-            (Some(ns::SAML), "NameID") => found.push(("NameID", element.text())),
-            (Some(ns::SAML), "Audience") => found.push(("audience", element.text())),
-            (Some(ns::SAML), "EncryptedAssertion") => found.push(("encrypted", "the assertion".to_owned())),
-            (Some(ns::SAML), "EncryptedID") => found.push(("encrypted", "the NameID".to_owned())),
-            (Some(ns::SAML), "Conditions") => found.push(("valid", format!("{} to {}", of("NotBefore"), of("NotOnOrAfter")))),
-            (Some(ns::SAML), "Attribute") => {
+            (Some(SAMLP), "StatusCode") => found.push(("status", of("Value"))),
+            (Some(SAMLP), "StatusMessage") => found.push(("status message", element.text())),
+            (Some(SAMLP), "NameIDPolicy") => found.push(("NameID policy", of("Format"))),
+            (Some(SAML), "AuthnContextClassRef") => found.push(("context class", element.text())),
+            (Some(SAML), "NameID") => found.push(("NameID", element.text())),
+            (Some(SAML), "Audience") => found.push(("audience", element.text())),
+            (Some(SAML), "EncryptedAssertion") => found.push(("encrypted", "the assertion".to_owned())),
+            (Some(SAML), "EncryptedID") => found.push(("encrypted", "the NameID".to_owned())),
+            (Some(SAML), "Conditions") => found.push(("valid", format!("{} to {}", of("NotBefore"), of("NotOnOrAfter")))),
+            (Some(SAML), "Attribute") => {
                 let name = element.attribute("FriendlyName").or(element.attribute("Name")).unwrap_or_default();
-                let values: Vec<String> = element.children_named(ns::SAML, "AttributeValue").map(Element::text).collect();
+                let values: Vec<String> = element.children_named(SAML, "AttributeValue").map(Element::text).collect();
                 found.push(("attribute", format!("{name} = {}", values.join(", "))));
             }
-            (Some(ns::DS), "SignatureMethod") => found.push(("signature", of("Algorithm"))),
+            (Some(DS), "SignatureMethod") => found.push(("signature", of("Algorithm"))),
             _ => {}
         }
     });
@@ -149,10 +161,10 @@ fn facts(decoded: &Pasted) -> Vec<(&'static str, String)> {
 
 /// The message itself, also inside a SOAP envelope.
 fn message(root: &Element) -> &Element {
-    if !root.is(ns::SOAP, "Envelope") {
+    if !root.is(SOAP, "Envelope") {
         return root;
     }
-    root.child(ns::SOAP, "Body").and_then(|body| body.elements().next()).unwrap_or(root)
+    root.child(SOAP, "Body").and_then(|body| body.elements().next()).unwrap_or(root)
 }
 
 fn explained(value: &Value, style: Style) -> String {
@@ -160,9 +172,10 @@ fn explained(value: &Value, style: Style) -> String {
         Some(checks) => items(checks),
         None => list(value, "items"),
     };
-    let verdict = match checks_fail(all) {
-        true => style.bad("It would be refused."),
-        false => style.good("It would be accepted."),
+    let is_accepted = value.get("accepted").and_then(Value::as_bool).unwrap_or_else(|| !checks_fail(all));
+    let verdict = match is_accepted {
+        true => style.good("It would be accepted."),
+        false => style.bad("It would be refused."),
     };
     format!("{}\n{}  {verdict}\n", checks::to_text(all, style), checks::summary(all, style))
 }
@@ -182,7 +195,7 @@ mod tests {
             <p:Status><p:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></p:Status>
             <Assertion><Subject><NameID>ada</NameID></Subject><AttributeStatement><Attribute Name="urn:oid:1" FriendlyName="mail">
             <AttributeValue>ada@example.com</AttributeValue></Attribute></AttributeStatement></Assertion></p:Response>"#;
-        let facts = facts(&pasted::decode(xml.as_bytes()).unwrap());
+        let facts = facts(&decode::decode(xml.as_bytes()).unwrap());
         for expected in [
             ("message", "Response"),
             ("in response to", "_q"),

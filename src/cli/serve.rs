@@ -3,7 +3,8 @@
 use clap::Args;
 
 use crate::app::{self, ServeOptions};
-use crate::cli::{Global, output, print_problems};
+use crate::cli::output::{self, Failure};
+use crate::cli::{Global, print_problems};
 use crate::config::Config;
 
 /// Run the server; no configuration is needed
@@ -33,10 +34,7 @@ impl Serve {
         };
         match app::serve(config, ServeOptions { demo: self.demo }) {
             Ok(()) => 0,
-            Err(error) => {
-                output::print_error(&error.cause, &error.remedy);
-                error.exit
-            }
+            Err(error) => Failure::from(error).print(),
         }
     }
 }

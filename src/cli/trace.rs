@@ -1,6 +1,7 @@
 //! `linkspan trace`.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -87,32 +88,35 @@ async fn tail(global: &Global, config: &Config, filter: &Filter) -> u8 {
         let reply = control::run_command(config, &filter.command(limit)).await;
         limit = 200;
         if reply.error.is_some() {
-            return Err(reply);
+            return Err(Box::new(reply));
         }
         let mut newest_first: Vec<&Value> = items(&reply.value).iter().collect();
         newest_first.retain(|trace| seen.insert(text(trace, "reference")));
         for trace in newest_first.into_iter().rev() {
-            match global.output {
-                Format::Json => output::print(&format!("{trace}\n")),
-                Format::Text => output::print(&line(trace, Style::of_stdout())),
+            let text = match global.output {
+                Format::Json => format!("{trace}\n"),
+                Format::Text => line(trace, Style::of_stdout()),
+            };
+            if output::print_on(&text).is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     });
     match ended.await {
         Ok(()) => 0,
-        Err(reply) => global.fail(&reply),
+        Err(reply) => global.end(&reply),
     }
 }
 
-/// Does something each second until Ctrl-C; ends early where it fails.
-pub(super) async fn until_interrupted(mut step: impl AsyncFnMut() -> Result<(), Reply>) -> Result<(), Reply> {
+/// Does something each second until Ctrl-C; ends early where it fails or nobody reads any more.
+pub(super) async fn until_interrupted(mut step: impl AsyncFnMut() -> Result<ControlFlow<()>, Box<Reply>>) -> Result<(), Box<Reply>> {
     let interrupted = tokio::signal::ctrl_c();
     let mut interrupted = std::pin::pin!(interrupted);
     loop {
         tokio::select! {
             _ = &mut interrupted => return Ok(()),
-            done = step() => done?,
+            done = step() => if done?.is_break() { return Ok(()) },
         }
         tokio::select! {
             _ = &mut interrupted => return Ok(()),

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::cli::output::{self, Style, items, list, plain, text, time};
+use crate::cli::output::{self, Failure, Style, items, list, plain, text, time};
 use crate::cli::table::{Facts, Table};
 use crate::cli::{Global, import, input};
 use crate::flows::command::{Command, Reply, UserAdd};
@@ -110,38 +110,29 @@ struct Add {
 
 impl UserArgs {
     pub(super) fn run(self, global: &Global) -> u8 {
-        let done: fn(&Value, Style) -> String = |value, style| sheet(value, style);
-        let command = match self.verb {
-            Verb::Add(add) => add.command(),
-            Verb::List { filter } => return listed(global, filter),
-            Verb::Show { name } => Ok(Command::UserShow { name }),
-            Verb::Set { name, settings } => Ok(Command::UserSet { name, settings }),
+        match self.verb {
+            Verb::Add(add) => global.execute_made(add.command(), sheet),
+            Verb::List { filter } => listed(global, filter),
+            Verb::Show { name } => global.execute(Command::UserShow { name }, sheet),
+            Verb::Set { name, settings } => global.execute(Command::UserSet { name, settings }, sheet),
             Verb::Passwd { name, password_stdin } => {
                 let command = input::password(password_stdin).map(|password| Command::UserPassword { name, password });
-                return match command {
-                    Ok(command) => global.execute(command, |value, _| format!("password set{}\n", of(value))),
-                    Err(reply) => global.fail(&reply),
-                };
+                global.execute_made(command, |value, _| format!("password set{}\n", of(value)))
             }
-            Verb::Disable { name } => Ok(Command::UserEnable { name, enabled: false }),
-            Verb::Enable { name } => Ok(Command::UserEnable { name, enabled: true }),
+            Verb::Disable { name } => global.execute(Command::UserEnable { name, enabled: false }, sheet),
+            Verb::Enable { name } => global.execute(Command::UserEnable { name, enabled: true }, sheet),
             Verb::Rm { name, yes } => {
-                return match input::confirm(&format!("Remove the person \"{name}\"?"), yes) {
-                    Ok(()) => global.execute(Command::UserRemove { name }, |value, _| format!("removed{}\n", of(value))),
-                    Err(reply) => global.fail(&reply),
-                };
+                let sure = input::confirm(&format!("Remove the person \"{name}\"?"), yes);
+                global
+                    .execute_made(sure.map(|()| Command::UserRemove { name }), |value, _| format!("removed: {}\n", text(value, "removed")))
             }
-            Verb::Import { file, dry_run, update } => return import::run(global, &file, dry_run, update),
-        };
-        match command {
-            Ok(command) => global.execute(command, done),
-            Err(reply) => global.fail(&reply),
+            Verb::Import { file, dry_run, update } => import::run(global, &file, dry_run, update),
         }
     }
 }
 
 impl Add {
-    fn command(self) -> Result<Command, Reply> {
+    fn command(self) -> Result<Command, Failure> {
         let asks = self.password_stdin || !self.no_password && input::is_interactive();
         let password = if asks { Some(input::password(self.password_stdin)?) } else { None };
         Ok(Command::UserAdd(UserAdd {
@@ -169,7 +160,7 @@ fn listed(global: &Global, filter: Option<String>) -> u8 {
             Err(exit) => return exit,
         };
         if reply.error.is_some() {
-            return global.fail(&reply);
+            return global.end(&reply);
         }
         people.extend_from_slice(items(&reply.value));
         after = reply.value.get("next").and_then(Value::as_str).map(str::to_owned);

@@ -19,6 +19,7 @@ pub struct Environment {
 
 impl Environment {
     /// Takes those of this process.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Self {
         Self::new(std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())))
     }
@@ -55,7 +56,7 @@ impl Environment {
                 problem(
                     "unknown variable: no key has this name".to_owned(),
                     format!(
-                        "{}; variables that Kubernetes injects for services (…_SERVICE_HOST, …_PORT_8080_TCP) are ignored",
+                        "{} (those that Kubernetes injects for services, …_SERVICE_HOST and …_PORT_8080_TCP, are ignored)",
                         suggest(variable)
                     ),
                 );
@@ -86,6 +87,7 @@ impl Environment {
 }
 
 /// Whether output may be coloured, as far as the environment has a say (no-color.org).
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn allows_colour() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     !is_set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
@@ -125,7 +127,7 @@ fn suggest(variable: &str) -> String {
         known.extend(section.names().iter().map(|name| name_of(section, name)));
     }
     match nearest(variable, known.iter().map(String::as_str)) {
-        Some(near) if near.is_close => format!("did you mean {}?", near.name),
+        Some(near) if near.is_close => format!("write {}, or take it out", near.name),
         Some(near) => format!("take it out; the nearest known variable is {}", near.name),
         None => "take it out".to_owned(),
     }

@@ -223,7 +223,7 @@ fn an_unknown_variable_is_an_error_that_names_the_nearest_and_kubernetes_is_let_
 
     assert_eq!(found.problems.len(), 1, "{found}");
     let text = found.to_string();
-    assert!(text.contains("LINKSPAN_SESION__IDLE (environment)") && text.contains("did you mean LINKSPAN_SESSION__IDLE?"), "{text}");
+    assert!(text.contains("LINKSPAN_SESION__IDLE (environment)") && text.contains("write LINKSPAN_SESSION__IDLE"), "{text}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::flows::command::Reply;
 use crate::flows::{Fault, Services};
 use crate::model::check::{Check, Refusal, RefusalClass, Trace};
 use crate::model::time::Timestamp;
-use crate::saml::bindings::{self, Received, pasted, post, redirect};
+use crate::saml::bindings::{self, Received, pasted};
 use crate::saml::messages::authn_request::AuthnRequest;
 use crate::saml::profiles::web_sso::{Endpoint, accept};
 use crate::saml::spec;
@@ -82,18 +82,5 @@ fn judge(services: &Services, message: &str, now: Timestamp, destination: Option
 }
 
 fn read(message: &str) -> Result<Received<AuthnRequest>, Refusal> {
-    let broken = |what: String| {
-        let check = Check::failed(&spec::POST_DECODED, what, "paste the whole message: XML, the value of SAMLRequest, or the URL that carried it");
-        Refusal::new(RefusalClass::MessageBroken, check)
-    };
-    let pasted = pasted::decode(message.as_bytes()).map_err(broken)?;
-    if let Some(query) = &pasted.redirect_query {
-        return redirect::decode(query);
-    }
-    if pasted.fields.is_empty() {
-        return post::read_document(&pasted.xml, None);
-    }
-    let fields: Vec<(String, String)> =
-        pasted.fields.into_iter().filter(|(name, _)| matches!(name.as_str(), "SAMLRequest" | "SAMLResponse" | "RelayState")).collect();
-    post::decode(&fields)
+    pasted::recognise(message.as_bytes()).decode()
 }

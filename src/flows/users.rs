@@ -384,12 +384,23 @@ async fn import_one(
     if !update {
         return Ok(Err(Reply::failed(409, format!("there is already a person called {}", user.name), "import with --update")));
     }
-    user.id = present.id.clone();
-    user.created = present.created;
-    user.enabled = present.enabled;
-    user.admin |= present.admin;
-    user.revision = present.revision;
-    user.password_hash = user.password_hash.or_else(|| present.password_hash.clone());
+    // What a line does not say stays as it is.
+    let mut attributes = present.attributes.clone();
+    attributes.extend(user.attributes);
+    user = User {
+        id: present.id.clone(),
+        name: user.name,
+        email: user.email.or_else(|| present.email.clone()),
+        display_name: user.display_name.or_else(|| present.display_name.clone()),
+        attributes,
+        groups: if user.groups.is_empty() { present.groups.clone() } else { user.groups },
+        admin: user.admin || present.admin,
+        enabled: present.enabled,
+        password_hash: user.password_hash.or_else(|| present.password_hash.clone()),
+        created: present.created,
+        updated: now,
+        revision: present.revision,
+    };
     if dry_run {
         return Ok(Ok("updated"));
     }

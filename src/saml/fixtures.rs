@@ -197,11 +197,8 @@ pub fn fields(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 /// Where the real documents are; `None`, with a line, where they are not.
 pub fn corpus() -> Option<PathBuf> {
     let home = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let places = [
-        std::env::var_os("LINKSPAN_CORPUS").map(PathBuf::from),
-        Some(home.join("../shared/corpus")),
-        Some(home.join("../../shared/corpus")),
-    ];
+    let places =
+        [option_env!("LINKSPAN_CORPUS").map(PathBuf::from), Some(home.join("../shared/corpus")), Some(home.join("../../shared/corpus"))];
     let found = places.into_iter().flatten().find(|place| place.join("manifest.tsv").is_file());
     if found.is_none() {
         println!("skipped: the corpus of real documents is not here (LINKSPAN_CORPUS)");

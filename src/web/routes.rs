@@ -8,15 +8,15 @@ use actix_web::web::{Data, Path, PayloadConfig, QueryConfig, ServiceConfig, dele
 use crate::web::error::WebError;
 use crate::web::{Web, api, control, health, login, portal, saml, setup};
 
-/// Most bytes of a posted form: a POST-binding message of 256 KiB and its base64.
-const FORM: usize = 512 << 10;
+/// Most bytes of one command: an aggregate of 128 MiB in base64.
+const CONTROL: usize = 192 << 20;
 /// Most bytes of metadata given to the API.
 const METADATA: usize = 10 << 20;
 
-/// The public listener.
-pub fn public(config: &mut ServiceConfig) {
+/// The public listener. `max_body` bounds posted forms, in bytes.
+pub fn public(config: &mut ServiceConfig, max_body: usize) {
     config
-        .app_data(PayloadConfig::new(FORM))
+        .app_data(PayloadConfig::new(max_body))
         .app_data(QueryConfig::default().error_handler(|_, request| broken_query(request)))
         .route("/", get().to(portal::root))
         .route("/login", get().to(login::show))
@@ -68,7 +68,7 @@ pub fn ops(config: &mut ServiceConfig) {
 /// The control socket.
 pub fn control_socket(config: &mut ServiceConfig) {
     config
-        .app_data(actix_web::web::JsonConfig::default().limit(32 << 20))
+        .app_data(actix_web::web::JsonConfig::default().limit(CONTROL))
         .service(resource("/command").route(post().to(control::command)));
 }
 

@@ -4,16 +4,12 @@
 //! turns it into a `Verified` message, which was read from the very bytes that the signature covers, or was allowed to be
 //! unsigned.
 
+pub(in crate::saml) mod encoding;
 pub mod pasted;
 pub mod post;
 pub mod redirect;
 
 use std::marker::PhantomData;
-
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use flate2::read::DeflateDecoder;
 
 use crate::crypto::digest;
 use crate::crypto::keys::Hash;
@@ -333,40 +329,6 @@ fn signature_check(error: &SignatureError, no_keys: bool) -> Check {
 
 fn short_algorithm(uri: &str) -> String {
     messages::shown(uri.rsplit(['#', '/']).next().unwrap_or(uri))
-}
-
-/// Bindings 3.5.4, 3.4.4.1: base64, in which line breaks are no error.
-fn decode_base64(text: &str) -> Result<Vec<u8>, base64::DecodeError> {
-    // Some senders leave the padding out.
-    const LENIENT: GeneralPurpose = GeneralPurpose::new(
-        &alphabet::STANDARD,
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
-    );
-    if text.bytes().any(|b| b.is_ascii_whitespace()) {
-        LENIENT.decode(text.bytes().filter(|b| !b.is_ascii_whitespace()).collect::<Vec<u8>>())
-    } else {
-        LENIENT.decode(text)
-    }
-}
-
-/// How unpacking ended.
-enum Inflated {
-    Whole(Vec<u8>),
-    /// More than a message may have.
-    TooLarge,
-    NotDeflate,
-}
-
-/// Unpacks DEFLATE up to the bound of a message.
-fn inflate(packed: &[u8]) -> Inflated {
-    use std::io::Read as _;
-    let most = Limits::MESSAGE.bytes;
-    let mut out = Vec::with_capacity(packed.len().saturating_mul(3).min(16 << 10));
-    match DeflateDecoder::new(packed).take(most + 1).read_to_end(&mut out) {
-        Err(_) => Inflated::NotDeflate,
-        Ok(_) if out.len() as u64 > most => Inflated::TooLarge,
-        Ok(_) => Inflated::Whole(out),
-    }
 }
 
 /// Bindings 3.4.3: at most 80 bytes; real apps send more, so that is only said. It comes back exactly as it came.

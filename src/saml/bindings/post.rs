@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::model::check::{Check, Refusal, RefusalClass, Trace};
+use crate::saml::bindings::encoding::{Inflated, decode_base64, inflate};
 use crate::saml::bindings::redirect::response_instead;
-use crate::saml::bindings::{Inflated, Received, Via, decode_base64, inflate, relay_state_check};
+use crate::saml::bindings::{Received, Via, relay_state_check};
 use crate::saml::messages::Message;
 use crate::saml::spec;
 

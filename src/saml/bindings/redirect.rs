@@ -5,7 +5,8 @@
 //! its algorithm; DEFLATE bombs; encodings that are not DEFLATE.
 
 use crate::model::check::{Check, Refusal, RefusalClass, Trace};
-use crate::saml::bindings::{Inflated, QuerySignature, Received, Via, decode_base64, inflate, relay_state_check};
+use crate::saml::bindings::encoding::{Inflated, decode_base64, inflate, percent_decode};
+use crate::saml::bindings::{QuerySignature, Received, Via, relay_state_check};
 use crate::saml::messages::{Message, shown};
 use crate::saml::spec;
 
@@ -154,22 +155,6 @@ fn text(raw: &str) -> Result<String, Check> {
     let bytes = percent_decode(raw)
         .ok_or_else(|| broken("A \"%\" in the query is not followed by two hexadecimal digits.", "Encode the query again."))?;
     String::from_utf8(bytes).map_err(|_| broken("A value in the query is not UTF-8.", "Encode the query in UTF-8."))
-}
-
-/// Resolves `%XX`; `+` stays, since it means itself in base64.
-fn percent_decode(raw: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(raw.len());
-    let mut bytes = raw.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            out.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            out.push(byte);
-        }
-    }
-    Some(out)
 }
 
 fn broken(detail: impl Into<std::borrow::Cow<'static, str>>, remedy: &'static str) -> Check {

@@ -66,8 +66,9 @@ impl Denial {
         Self { class: RefusalClass::OurFault, ..Self::responder(None, check) }
     }
 
-    /// The status as it is written.
+    /// The status as it is written. What failed inside of us is nothing for strangers.
     pub fn status(&self) -> Status<'_> {
-        Status { code: self.code, second: self.second, message: Some(&self.check.detail) }
+        let message = (self.class != RefusalClass::OurFault).then_some(self.check.detail.as_ref());
+        Status { code: self.code, second: self.second, message }
     }
 }

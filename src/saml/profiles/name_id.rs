@@ -108,12 +108,10 @@ fn decide_qualifier(policy: Option<&NameIdPolicy>, sp: &SpView, format: &str) ->
     }
 }
 
-/// Core 3.4.1.1: false unless said. A request that does not care about the format (or has no policy at all) does not mean to
-/// forbid the first sign-in either.
+/// Only a request that says `false` forbids to establish an identifier. Core 3.4.1.1 reads silence as `false`; real SPs that
+/// are silent mean "sign this person in", see `docs/decisions/0004-allow-create.md`.
 fn allow_create(policy: Option<&NameIdPolicy>) -> bool {
-    let Some(policy) = policy else { return true };
-    let cares = policy.format.as_deref().is_some_and(|format| format != name_id::UNSPECIFIED);
-    policy.allow_create.unwrap_or(!cares)
+    policy.and_then(|policy| policy.allow_create).unwrap_or(true)
 }
 
 fn unknown_format(sp: &SpView, format: &str) -> Box<Denial> {

@@ -1,5 +1,7 @@
 //! Names, in words, how a value differs from the nearest one that would have been right.
 
+use crate::saml::bindings::encoding::percent_decode;
+
 /// Orders the allowed values by likeness to what was seen, the nearest first, and says in words how the nearest differs.
 ///
 /// The words are `None` where the two are not alike enough for a difference to help.
@@ -33,7 +35,7 @@ pub fn difference(seen: &str, wanted: &str) -> Option<String> {
     if seen.eq_ignore_ascii_case(wanted) {
         return Some("upper and lower case".to_owned());
     }
-    if let (Some(a), Some(b)) = (percent_decoded(seen), percent_decoded(wanted))
+    if let (Some(a), Some(b)) = (percent_decode(seen), percent_decode(wanted))
         && a == b
     {
         return Some("percent-encoding".to_owned());
@@ -104,21 +106,6 @@ impl<'a> Parts<'a> {
 
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{a0}')
-}
-
-fn percent_decoded(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            out.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            out.push(byte);
-        }
-    }
-    Some(out)
 }
 
 /// Levenshtein's distance over the first few hundred bytes: a refusal must not cost a stranger's request much work.

@@ -233,7 +233,7 @@ async fn strangers_cannot_fill_the_memory_with_waiting_requests() {
         store.put(&sha256(&number.to_be_bytes()), &waiting(number)).await.unwrap();
     }
 
-    assert!(store.state.tables.pending.pieces().map(|piece| piece.map.len()).sum::<usize>() <= 50_000);
+    assert!(store.state.tables.pending.pieces().map(|piece| piece.map.len()).sum::<usize>() <= 20_000);
     let newest = sha256(&59_999i64.to_be_bytes());
     assert!(Pending::find(&store, &newest, NOW).await.unwrap().is_some());
 }

@@ -1,11 +1,16 @@
 use super::*;
+use crate::crypto::keys::Hash;
 use crate::model::app::SamlSettings;
 use crate::model::check::Outcome;
 use crate::model::sp::KeyUse;
 use crate::saml::bindings::{VerifyPolicy, verify};
 use crate::saml::fixtures::{SSO, deflate, fields, metadata, metadata_key, request, signed_request, sp, sp_key, strange_key, view};
 use crate::saml::messages::authn_request::AuthnRequest;
+use crate::saml::names::{alg, ns};
+use crate::saml::xml::reader::{Limits, parse};
 use crate::saml::xml::signature::SignaturePolicy;
+use crate::saml::xml::signature::sign::sign_raw;
+use crate::saml::xml::writer::{SAML, SAMLP, Writer};
 
 const OPEN: VerifyPolicy =
     VerifyPolicy { require_signature: false, algorithms: SignaturePolicy { allow_sha1: false, allow_weak_keys: false } };
@@ -100,6 +105,52 @@ fn a_signature_that_is_there_must_hold() {
     assert_eq!(verified_rule(wrapped.as_bytes(), &OPEN).as_deref(), Some("signature.covers"));
     assert_eq!(verified_rule(twice.as_bytes(), &OPEN).as_deref(), Some("signature.covers"));
     assert_eq!(verified_rule(signed.as_bytes(), &OPEN), None);
+}
+
+/// A request that is signed by RSA-SHA256 over a reference with a SHA-1 digest, as some toolkits do by default.
+fn signed_with_sha1_digest() -> String {
+    let bare = request("", "");
+    let digest = STANDARD.encode(Hash::Sha1.digest(&[canonical(&bare).as_bytes()]).unwrap());
+    let signed_info = format!(
+        "<ds:SignedInfo xmlns:ds=\"{ds}\"><ds:CanonicalizationMethod Algorithm=\"{c14n}\"></ds:CanonicalizationMethod>\
+         <ds:SignatureMethod Algorithm=\"{method}\"></ds:SignatureMethod><ds:Reference URI=\"#_r1\"><ds:Transforms>\
+         <ds:Transform Algorithm=\"{enveloped}\"></ds:Transform><ds:Transform Algorithm=\"{c14n}\"></ds:Transform></ds:Transforms>\
+         <ds:DigestMethod Algorithm=\"{sha1}\"></ds:DigestMethod><ds:DigestValue>{digest}</ds:DigestValue></ds:Reference></ds:SignedInfo>",
+        ds = ns::DS,
+        c14n = alg::EXC_C14N,
+        method = alg::RSA_SHA256,
+        enveloped = alg::ENVELOPED,
+        sha1 = alg::SHA1,
+    );
+    let value = STANDARD.encode(sign_raw(sp_key(), signed_info.as_bytes()).unwrap());
+    let signature =
+        format!("<ds:Signature xmlns:ds=\"{}\">{signed_info}<ds:SignatureValue>{value}</ds:SignatureValue></ds:Signature>", ns::DS);
+    bare.replace("</saml:Issuer>", &format!("</saml:Issuer>{signature}"))
+}
+
+/// The exclusive-canonical form of what `request` writes.
+fn canonical(bare: &str) -> String {
+    let root = parse(bare.as_bytes(), &Limits::MESSAGE).unwrap();
+    let mut writer = Writer::with_capacity(1_024);
+    writer.start(SAMLP, "AuthnRequest");
+    for attribute in &root.attributes {
+        writer.attribute(&attribute.local, &attribute.value);
+    }
+    writer.leaf(SAML, "Issuer", "https://sp.example.org/saml");
+    String::from_utf8(writer.finish()).unwrap()
+}
+
+#[test]
+fn a_sha1_digest_under_a_sha256_signature_is_let_through_with_a_warning() {
+    let received = read_document::<AuthnRequest>(signed_with_sha1_digest().as_bytes(), None).unwrap();
+    let verified = verify(received, sp().verification_keys(), &OPEN).ok().unwrap();
+
+    assert!(verified.signed().is_some());
+    let check = verified.trace.checks.iter().find(|check| check.id == "signature.algorithm").unwrap();
+    assert_eq!(check.outcome, Outcome::Warned);
+
+    let weak = signed_with_sha1_digest().replace(alg::RSA_SHA256, alg::RSA_SHA1);
+    assert_eq!(verified_rule(weak.as_bytes(), &OPEN).as_deref(), Some("signature.algorithm"));
 }
 
 // clause: SDP-IDP04

@@ -89,12 +89,12 @@ fn a_qualifier_names_the_requester_or_nothing() {
 }
 
 #[test]
-fn nothing_new_is_made_for_a_request_that_does_not_allow_it() {
+fn nothing_new_is_made_for_a_request_that_forbids_it() {
     let create = |policy: Option<NameIdPolicy>| decide_name_id(policy.as_ref(), &sp()).unwrap().0.allow_create;
 
     assert!(create(None));
     assert!(create(Some(NameIdPolicy::default())));
-    assert!(!create(Some(asks(name_id::PERSISTENT))));
+    assert!(create(Some(asks(name_id::PERSISTENT))));
     assert!(create(Some(NameIdPolicy { allow_create: Some(true), ..asks(name_id::PERSISTENT) })));
     assert!(!create(Some(NameIdPolicy { allow_create: Some(false), ..NameIdPolicy::default() })));
 }

@@ -3,15 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::*;
 use crate::crypto::x509::read_pem;
 use crate::model::app::SamlSettings;
 use crate::model::id::EntityId;
 use crate::model::sp::{AcsEndpoint, Binding, KeyUse, SpMetadata, Unusable};
-use crate::saml::bindings::{Received, post, redirect, verify};
+use crate::saml::bindings::pasted::recognise;
+use crate::saml::bindings::verify;
 use crate::saml::fixtures::{self, IDP, acs, corpus, metadata, metadata_key, view};
 
 /// One line of the manifest, as far as requests need it.
@@ -80,33 +78,11 @@ fn registered(case: &Case, corpus: &Path) -> SpView {
     view(SpMetadata { entity_id, acs: endpoints, keys: keys.collect(), ..metadata() }, settings)
 }
 
-fn received(file: &str, content: &[u8]) -> Result<Received<AuthnRequest>, Refusal> {
-    let text = || String::from_utf8(content.to_vec()).unwrap().trim().to_owned();
-    match file.rsplit('.').next() {
-        Some("url" | "txt") => {
-            let text = text();
-            redirect::decode(text.split_once('?').map_or(text.as_str(), |(_, query)| query))
-        }
-        Some("json") => {
-            let form: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(content).unwrap();
-            let pairs: Vec<(String, String)> = form.into_iter().map(|(name, value)| (name, value.as_str().unwrap().to_owned())).collect();
-            post::decode(&pairs)
-        }
-        Some("html") => {
-            let text = text();
-            let value = text.split_once("name=\"SAMLRequest\" value=\"").and_then(|(_, rest)| rest.split_once('"')).unwrap().0.to_owned();
-            post::decode(&fixtures::fields(&[("SAMLRequest", &value)]))
-        }
-        Some("b64") => post::decode(&fixtures::fields(&[("SAMLRequest", &text())])),
-        _ => post::decode(&fixtures::fields(&[("SAMLRequest", &STANDARD.encode(content))])),
-    }
-}
-
 /// The rule that refused, or `accept`.
 fn verdict(case: &Case, corpus: &Path) -> String {
     let rule = |refusal: &Refusal| refusal.check().unwrap().id.to_string();
     let sp = registered(case, corpus);
-    let received = match received(&case.file, &fs::read(corpus.join(&case.file)).unwrap()) {
+    let received = match recognise(&fs::read(corpus.join(&case.file)).unwrap()).decode::<AuthnRequest>() {
         Ok(received) => received,
         Err(refusal) => return rule(&refusal),
     };

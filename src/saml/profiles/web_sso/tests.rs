@@ -3,7 +3,7 @@ use crate::model::app::SamlSettings;
 use crate::model::check::Outcome;
 use crate::saml::bindings::{post, redirect, verify};
 use crate::saml::fixtures::{ACS, IDP, SSO, endpoint, metadata, now, query, request, signed_query, signed_request, sp, sp_key, view};
-use crate::saml::names::name_id;
+use crate::saml::names::{name_id, status};
 
 fn verified(xml: &[u8], sp: &SpView) -> Verified<AuthnRequest> {
     let received = post::read_document::<AuthnRequest>(xml, Some("state".to_owned())).unwrap();
