@@ -14,6 +14,8 @@ def demo(tmp_path_factory):
     # Ports of their own, so that a demo that somebody runs here is not in the way.
     apps = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     server = Linkspan(tmp_path_factory.mktemp("demo"), {"demo": f'apps = ["{apps[0]}", "{apps[1]}"]'}, arguments=["--demo"])
+    # Where the demo keeps its data, said aloud so that commands find it too.
+    server.environment["LINKSPAN_STORAGE__DIRECTORY"] = "linkspan-demo"
     server.apps = [f"http://{app}" for app in apps]
     try:
         yield server.start()
