@@ -7,11 +7,11 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle, Service as _};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
 use tokio::task::JoinHandle;
 
 use crate::app::StartError;
 use crate::config::Config;
+use crate::crypto::tls;
 use crate::web::{Web, headers, routes};
 
 /// The running listeners.
@@ -82,7 +82,14 @@ pub fn start(config: &Config, web: &Data<Web>) -> Result<Servers, StartError> {
     let address = config.listen.web;
     let public = match &config.tls {
         None => public.bind(address),
-        Some(tls) => public.bind_openssl(address, acceptor(&tls.certificate, &tls.key)?),
+        Some(files) => {
+            let acceptor = tls::acceptor(&files.certificate, &files.key).map_err(|error| StartError {
+                cause: error.to_string(),
+                remedy: "give PEM files in tls.certificate (with the chain) and tls.key".to_owned(),
+                exit: 78,
+            })?;
+            public.bind_openssl(address, acceptor)
+        }
     };
     let public = public.map_err(|error| in_use(&address.to_string(), &error, "listen.web"))?;
 
@@ -112,18 +119,4 @@ pub fn start(config: &Config, web: &Data<Web>) -> Result<Servers, StartError> {
     servers.run(ops.run());
     servers.run(control.run());
     Ok(servers)
-}
-
-/// TLS by Mozilla's intermediate profile.
-fn acceptor(certificate: &std::path::Path, key: &std::path::Path) -> Result<SslAcceptorBuilder, StartError> {
-    let refused = |what: &std::path::Path, error: openssl::error::ErrorStack| StartError {
-        cause: format!("{} cannot be used for TLS: {error}", what.display()),
-        remedy: "give PEM files in tls.certificate (with the chain) and tls.key".to_owned(),
-        exit: 78,
-    };
-    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).map_err(|error| refused(certificate, error))?;
-    builder.set_certificate_chain_file(certificate).map_err(|error| refused(certificate, error))?;
-    builder.set_private_key_file(key, SslFiletype::PEM).map_err(|error| refused(key, error))?;
-    builder.check_private_key().map_err(|error| refused(key, error))?;
-    Ok(builder)
 }

@@ -5,6 +5,7 @@ pub mod digest;
 pub mod keys;
 pub mod password;
 pub mod random;
+pub mod tls;
 pub mod x509;
 
 /// Something of the library's failed, or a key does not fit what is asked of it.
