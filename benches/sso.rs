@@ -129,6 +129,15 @@ fn binary() -> PathBuf {
     std::env::var_os("LINKSPAN_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_linkspan")), PathBuf::from)
 }
 
+/// The binary, without the variables that are meant for this benchmark: it refuses names that it does not know.
+fn linkspan() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LINKSPAN_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
 impl Server {
     fn start(folder: &Path) -> Self {
         let (port, ops) = (free_port(), free_port());
@@ -139,7 +148,7 @@ impl Server {
         }
         std::fs::write(folder.join("linkspan.toml"), config).unwrap();
         let log = std::fs::File::create(folder.join("log")).unwrap();
-        let process = Command::new(binary()).arg("serve").current_dir(folder).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let process = linkspan().arg("serve").current_dir(folder).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let server = Self { process, port };
         for _ in 0..200 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
@@ -178,7 +187,7 @@ impl Server {
 
     fn cli(&self, folder: &Path, arguments: &[&str], input: &str) {
         let mut child =
-            Command::new(binary()).args(arguments).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            linkspan().args(arguments).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(format!("{input}\n").as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "{arguments:?}");
     }
