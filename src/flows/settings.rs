@@ -155,3 +155,76 @@ fn flatten(path: &str, value: &Value, out: &mut Vec<(String, String)>) {
         other => out.push((path.to_owned(), other.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::app::{AppSource, Encrypt, Release, Sign};
+    use crate::model::id::{AppId, EntityId};
+    use crate::model::time::Timestamp;
+
+    fn app() -> App {
+        App {
+            id: AppId::parse("grafana").unwrap(),
+            name: "Grafana".to_owned(),
+            enabled: true,
+            entity_id: EntityId::parse("https://grafana.example.com/saml").unwrap(),
+            source: AppSource::Upload,
+            metadata: String::new(),
+            saml: SamlSettings::default(),
+            release: Release::default(),
+            created: Timestamp::from_seconds(0),
+            updated: Timestamp::from_seconds(0),
+            revision: 1,
+        }
+    }
+
+    fn set(app: &mut App, pairs: &[(&str, &str)]) -> Result<Vec<Change>, SettingProblem> {
+        let pairs: Vec<(String, String)> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        apply(app, &pairs)
+    }
+
+    #[test]
+    fn every_kind_of_setting_is_taken_and_an_empty_value_returns_it_to_its_default() {
+        let mut app = app();
+        let given = [
+            ("saml.sign", "both"),
+            ("saml.encrypt", "always"),
+            ("saml.nameid.format", "transient"),
+            ("saml.require_signed_requests", "true"),
+            ("saml.allow_sha1", "true"),
+            ("enabled", "false"),
+            ("release.preset", "basic"),
+            ("release.preset", "groups"),
+            ("release.row", r#"{"name": "login", "value": "user.email"}"#),
+        ];
+
+        let changes = set(&mut app, &given).unwrap();
+
+        assert_eq!((app.saml.sign, app.saml.encrypt, app.saml.require_signed_requests), (Sign::Both, Encrypt::Always, Some(true)));
+        assert_eq!(app.saml.nameid.format.as_deref(), Some("transient"));
+        assert_eq!(app.release.presets, ["basic", "groups"]);
+        assert_eq!(app.release.rows.len(), 1);
+        assert!(!app.enabled);
+        assert!(changes.iter().any(|change| change.field == "saml.sign" && change.before.as_deref() == Some("assertion")));
+
+        set(&mut app, &[("saml.sign", ""), ("saml.nameid.format", ""), ("saml.require_signed_requests", ""), ("release.row", "")]).unwrap();
+        assert_eq!((app.saml.sign, &app.saml.nameid.format, app.saml.require_signed_requests), (Sign::Assertion, &None, None));
+        assert!(app.release.rows.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_taken_is_refused_with_what_could() {
+        for (key, value, says) in [
+            ("saml.sing", "both", "no setting"),
+            ("saml.sign", "yes", "it holds"),
+            ("saml.allow_sha1", "perhaps", "it holds"),
+            ("enabled", "on", "enabled"),
+            ("release.row", "{}", "not a row"),
+            ("name", " ", "needs a name"),
+        ] {
+            let problem = set(&mut app(), &[(key, value)]).unwrap_err();
+            assert!(format!("{} {}", problem.cause, problem.remedy).contains(says), "{key}: {problem:?}");
+        }
+    }
+}
