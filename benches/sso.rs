@@ -186,8 +186,7 @@ impl Server {
     }
 
     fn cli(&self, folder: &Path, arguments: &[&str], input: &str) {
-        let mut child =
-            linkspan().args(arguments).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = linkspan().args(arguments).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(format!("{input}\n").as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "{arguments:?}");
     }
