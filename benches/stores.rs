@@ -5,6 +5,12 @@
 //! `LINKSPAN_TEST_REDIS` and `LINKSPAN_TEST_POSTGRES` set, Redis and PostgreSQL too. The last lines measure what was not
 //! chosen (`docs/decisions/0001-embedded-lively-store.md`).
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a benchmark is told by the environment what to measure, and fails loudly"
+)]
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};

@@ -178,32 +178,35 @@ impl Services {
     }
 
     /// Keeps the trace of a refused exchange and returns the reference to show.
-    ///
-    /// `app` is what the message names; `known` whether such an app is registered.
-    pub async fn keep_refusal(
-        &self,
-        flow: &str,
-        refusal: &Refusal,
-        app: Option<&str>,
-        known: bool,
-        user: Option<&str>,
-        client: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Reference, Fault> {
+    pub async fn keep_refusal(&self, refusal: &Refusal, about: About<'_>, now: Timestamp) -> Result<Reference, Fault> {
         let reference = crate::crypto::random::with_system(|random| random.reference());
         let record = TraceRecord {
             reference: reference.clone(),
             at: now,
-            flow: flow.to_owned(),
+            flow: about.flow.to_owned(),
             outcome: TraceOutcome::Failed,
-            app: app.map(str::to_owned),
-            user: user.map(str::to_owned),
-            client: client.map(str::to_owned),
+            app: about.app.map(str::to_owned),
+            user: about.user.map(str::to_owned),
+            client: about.client.map(str::to_owned),
             trace: refusal.trace.clone(),
         };
-        self.traces.keep(record, known).await?;
+        self.traces.keep(record, about.known).await?;
         Ok(reference)
     }
+}
+
+/// Whom and what a refused exchange was about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About<'a> {
+    pub flow: &'a str,
+    /// What the message names.
+    pub app: Option<&'a str>,
+    /// Whether such an app is registered.
+    pub known: bool,
+    /// The person's sign-in name, where one was known.
+    pub user: Option<&'a str>,
+    /// The client's address.
+    pub client: Option<&'a str>,
 }
 
 /// SHA-1 only verifies.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::authn::policy::{self, Decision, Need, Satisfied};
 use crate::crypto::{digest, random};
 use crate::flows::pending::{self, ResumeKey};
-use crate::flows::{Fault, PENDING_FOR, Services, Visitor, issue};
+use crate::flows::{About, Fault, PENDING_FOR, Services, Visitor, issue};
 use crate::model::check::{Check, Refusal, RefusalClass, Trace, TraceOutcome, TraceRecord};
 use crate::model::event::AuditContext;
 use crate::model::event::Event;
@@ -140,7 +140,8 @@ async fn refuse(
     let now = (services.clock)();
     let client = visitor.client.address.as_deref();
     let app = sp.map(|sp| sp.app.entity_id.as_str()).or(named);
-    let reference = services.keep_refusal("saml.sso", &refusal, app, sp.is_some(), None, client, now).await?;
+    let about = About { flow: "saml.sso", app, known: sp.is_some(), user: None, client };
+    let reference = services.keep_refusal(&refusal, about, now).await?;
     let check = refusal.check().map(|check| check.id.to_string()).unwrap_or_default();
     let event = Event::SamlSsoFailed { app: sp.map(|sp| sp.app.id.to_string()), check };
     let context = AuditContext { reference: Some(reference.clone()), ..visitor.audit_context() };
@@ -436,7 +437,8 @@ async fn deny(
     let check = answer.denial().check.id.to_string();
     let client = visitor.client.address.as_deref();
     let name = user.map(|user| user.name.as_str());
-    let reference = services.keep_refusal("saml.sso", refusal, Some(sp.app.entity_id.as_str()), true, name, client, now).await?;
+    let about = About { flow: "saml.sso", app: Some(sp.app.entity_id.as_str()), known: true, user: name, client };
+    let reference = services.keep_refusal(refusal, about, now).await?;
     let context = AuditContext { actor: user.map(|user| user.name.clone()), reference: Some(reference), ..visitor.audit_context() };
     services.audit.record(now, Event::SamlSsoFailed { app: Some(sp.app.id.to_string()), check }, context).await?;
     let keys = services.signing_keys();

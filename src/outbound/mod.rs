@@ -75,7 +75,6 @@ impl Outbound {
         Self::with_lookup(allow, timeouts, Arc::new(SystemLookup))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the guard that every other call has to go through")]
     fn with_lookup(allow: Vec<Network>, timeouts: Timeouts, lookup: Arc<dyn Lookup>) -> Result<Self, OutboundError> {
         let policy = Arc::new(AddressPolicy::new(allow));
         #[expect(clippy::disallowed_methods, reason = "this room is the only HTTP client")]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::flows::saml_sso::{self, Incoming};
 use crate::flows::sign_in::{self, Credentials, Problem, SignedIn};
-use crate::flows::{Visitor, pending};
+use crate::flows::{About, Visitor, pending};
 use crate::model::pending::{PendingRequest, WaitingRequest};
 use crate::model::secret::Secret;
 use crate::web::Web;
@@ -171,7 +171,7 @@ async fn gone(web: &Web, visitor: &Visitor) -> Result<HttpResponse, WebError> {
     let refusal = pending::gone();
     let client = visitor.client.address.as_deref();
     let now = (web.services.clock)();
-    let kept = web.services.keep_refusal("saml.sso", &refusal, None, false, None, client, now).await;
+    let kept = web.services.keep_refusal(&refusal, About { flow: "saml.sso", client, ..About::default() }, now).await;
     let reference = kept.map_err(|f| WebError::from_fault(web, &f))?;
     Err(WebError::refused(web, refusal.class, &reference, None))
 }

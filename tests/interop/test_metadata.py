@@ -163,3 +163,25 @@ def test_lint_finds_things_and_says_what_to_do(idp):
     done = idp.run("app", "lint", "no-role.xml", "-o", "json")
 
     assert done.returncode == 3, done.stderr + done.stdout
+
+
+@pytest.mark.clause("IIP-MD07")
+def test_a_new_key_is_published_before_it_signs(own_idp, make_sp, sign_on):
+    idp = own_idp()
+    before = set(signing_certificates(Browser().get(f"{idp.base}/saml/metadata").text))
+
+    made = idp.cli("key", "new", "-o", "json")
+    published = set(signing_certificates(Browser().get(f"{idp.base}/saml/metadata").text))
+    assert before < published
+
+    # Apps that read the metadata now know both keys, so whichever signs is believed.
+    sp = make_sp(idp)
+    request = sp.request()
+    sp.receive(sign_on(Browser(), request, "alice"), request)
+    for key in made:
+        idp.cli("key", "promote", key["id"])
+    request = sp.request()
+    sp.receive(sign_on(Browser(), request, "alice"), request)
+
+    idp.metadata = Browser().get(f"{idp.base}/saml/metadata").text
+    assert published == set(signing_certificates(idp.metadata)), "the old key stays until it is retired"

@@ -146,6 +146,26 @@ def with_encryption_methods(metadata, declared):
     return etree.tostring(tree, encoding="unicode")
 
 
+@pytest.mark.clause("IIP-ALG02", "IIP-ALG03", "IIP-MD10")
+@pytest.mark.parametrize("method", ["rsa-sha256", "rsa-sha384", "rsa-sha512", "ecdsa-sha256"])
+def test_signatures_use_an_algorithm_that_the_app_declares(idp, make_sp, browser, sign_on, tmp_path, method):
+    uri = f"http://www.w3.org/2001/04/xmldsig-more#{method}"
+    sp = make_sp(idp, register=False)
+    tree = parse(sp.metadata)
+    for declared in [*tree.iterfind(".//alg:SigningMethod", NS), *tree.iterfind(".//alg:DigestMethod", NS)]:
+        declared.getparent().remove(declared)
+    find(tree, "md:Extensions").append(parse(f'<alg:SigningMethod xmlns:alg="{NS["alg"]}" Algorithm="{uri}"/>'))
+    idp.add_app(etree.tostring(tree, encoding="unicode"))
+    request = sp.request()
+
+    page = sign_on(browser, request, "alice")
+
+    xml = response_xml(page)
+    assert find(parse(xml), ".//ds:SignatureMethod").get("Algorithm") == uri
+    assert_signature(xml, signing_certificates(idp.metadata), tmp_path, node="//*[local-name()='Assertion']/*[local-name()='Signature']")
+    sp.receive(page, request)
+
+
 def test_encryption_can_be_switched_off_for_an_app(idp, make_sp, browser, sign_on):
     sp = make_sp(idp, settings=["saml.encrypt=never"], encryption=True)
     request = sp.request()
