@@ -107,7 +107,7 @@ fn fetching(url: &str, allow_http: bool) -> Request<'_> {
 async fn fetch(services: &Services, input: AppInput, signer: Option<&str>, allow_http: bool) -> Result<Fetched, Reply> {
     match input {
         AppInput::Document { base64, origin } => match STANDARD.decode(base64) {
-            Ok(bytes) => Ok(Fetched { bytes, source: AppSource::Upload }),
+            Ok(bytes) => Ok(Fetched { bytes, source: AppSource::Upload { signer: signer.map(str::to_owned) } }),
             Err(_) => Err(Reply::failed(422, format!("{origin} did not arrive whole"), "send it again")),
         },
         AppInput::Url(url) => match services.outbound.fetch(fetching(&url, allow_http)).await {
@@ -213,6 +213,13 @@ async fn store(
     if matches!(present.source, AppSource::File { .. }) {
         return Ok(Reply::failed(409, format!("the app {} is kept as a metadata file", present.id), "change the file instead"));
     }
+    if present.source.signer().is_some() && source.signer().is_none() {
+        return Ok(Reply::failed(
+            409,
+            format!("the app {} is pinned to a signer, and the new metadata comes without one", present.id),
+            "give the signer's certificate with --signer; to unpin the app, remove it and add it again",
+        ));
+    }
     let mut app = App { metadata: entity.xml, source, updated: now, ..present.clone() };
     if let Some(name) = add.name {
         app.name = name;
@@ -228,9 +235,11 @@ async fn store(
         return Ok(Reply::failed(409, format!("the app {} is being changed by somebody else", app.id), "try again"));
     }
     let id = app.id.clone();
+    let mut changes = changes;
+    changes.extend(settings::changes(&present, &app));
     services.audit.record(now, Event::AppUpdated { app: id.to_string(), changes: changes.clone() }, context).await?;
     taken_over(services).await?;
-    Ok(reply_with(services, &id, if same { "unchanged" } else { "replaced" }, &changes, &entity.findings))
+    Ok(reply_with(services, &id, if same && changes.is_empty() { "unchanged" } else { "replaced" }, &changes, &entity.findings))
 }
 
 async fn insert(
@@ -333,19 +342,21 @@ pub async fn take_from_file(
     context: AuditContext,
 ) -> Result<Result<(), String>, Fault> {
     let now = (services.clock)();
-    let source = AppSource::File { path: file.to_owned() };
+    let source = AppSource::File { path: file.to_owned(), gone: false };
     let Some(present) = services.stores.apps.by_entity_id(&entity.metadata.entity_id).await? else {
         let reply = insert(services, AppAdd::default(), entity, source, context, now).await?;
         return Ok(reply.error.map_or(Ok(()), |error| Err(error.cause)));
     };
-    if !matches!(present.source, AppSource::File { .. }) {
+    let AppSource::File { gone, .. } = present.source else {
         return Ok(Err(format!("the app {} is stored otherwise; files do not displace it", present.id)));
-    }
-    if present.metadata == entity.xml && present.source == source && present.enabled {
+    };
+    if present.metadata == entity.xml && present.source == source {
         return Ok(Ok(()));
     }
+    // What an administrator switched off stays off; what went off with its file comes back with it.
+    let enabled = present.enabled || gone;
     let changes = services.registry.by_id(&present.id).map(|sp| diff::changes(&sp.metadata, &entity.metadata)).unwrap_or_default();
-    let app = App { metadata: entity.xml, source, enabled: true, updated: now, ..present };
+    let app = App { metadata: entity.xml, source, enabled, updated: now, ..present };
     if services.stores.apps.update(&app).await? != Updated::Updated {
         return Ok(Err("it is being changed by somebody else".to_owned()));
     }
@@ -358,7 +369,11 @@ pub async fn take_from_file(
 pub async fn disable_for_file(services: &Services, id: &AppId, context: AuditContext) -> Result<(), Fault> {
     let now = (services.clock)();
     let Some(present) = services.stores.apps.by_id(id).await? else { return Ok(()) };
-    let app = App { enabled: false, updated: now, ..present };
+    let source = match present.source {
+        AppSource::File { path, .. } => AppSource::File { path, gone: true },
+        other => other,
+    };
+    let app = App { enabled: false, source, updated: now, ..present };
     if services.stores.apps.update(&app).await? == Updated::Updated {
         let change = Change { field: "enabled".to_owned(), before: Some("true".to_owned()), after: Some("false".to_owned()) };
         services.audit.record(now, Event::AppUpdated { app: id.to_string(), changes: vec![change] }, context).await?;

@@ -21,17 +21,24 @@ pub struct Prepared {
     pub attributes: Vec<ReleasedAttribute>,
 }
 
-/// Makes the NameID that the exchange asks for, and evaluates the app's release for the person. `session` is the one that the
-/// app joins, where there is one.
+/// For whom an assertion is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Whom<'a> {
+    pub user: &'a User,
+    /// The session that the app joins, where there is one.
+    pub session: Option<&'a Session>,
+    pub now: Timestamp,
+}
+
+/// Makes the NameID that the exchange asks for, and evaluates the app's release for the person.
 pub async fn prepare(
     services: &Services,
     sp: &RegisteredSp,
     accepted: &mut Accepted,
     plan: &NameIdPlan,
-    user: &User,
-    session: Option<&Session>,
-    now: Timestamp,
+    whom: Whom<'_>,
 ) -> Result<Result<Prepared, Box<Denial>>, Fault> {
+    let Whom { user, session, now } = whom;
     let person = Person { user, ids: &services.subject_ids };
     let name_id = match transient_of(session, sp, plan) {
         Some(known) => known,

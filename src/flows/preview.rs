@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::authn::policy;
 use crate::crypto::random;
 use crate::flows::command::Reply;
-use crate::flows::{Fault, Services, issue, users};
+use crate::flows::issue::{self, Whom};
+use crate::flows::{Fault, Services, users};
 use crate::model::app::Sign;
 use crate::model::check::{Outcome, Trace};
 use crate::model::session::AuthnMethod;
@@ -36,7 +37,7 @@ async fn make(services: &Services, sp: &Arc<RegisteredSp>, user: &User, now: Tim
         Ok(plan) => plan,
         Err(denial) => return Ok(Err(accepted.deny(*denial).refusal().trace.clone())),
     };
-    let prepared = match issue::prepare(services, sp, &mut accepted, &plan, user, None, now).await? {
+    let prepared = match issue::prepare(services, sp, &mut accepted, &plan, Whom { user, session: None, now }).await? {
         Ok(prepared) => prepared,
         Err(denial) => return Ok(Err(accepted.deny(*denial).refusal().trace.clone())),
     };

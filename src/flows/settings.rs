@@ -119,7 +119,8 @@ fn set_saml(saml: &mut Value, key: &str, value: &str) -> Result<(), SettingProbl
     Ok(())
 }
 
-fn changes(before: &App, after: &App) -> Vec<Change> {
+/// What differs between two states of an app besides its metadata, for the audit log.
+pub fn changes(before: &App, after: &App) -> Vec<Change> {
     let flat = |app: &App| {
         let mut out = Vec::new();
         let value = serde_json::json!({ "name": app.name, "enabled": app.enabled, "saml": app.saml, "release": app.release });
@@ -169,7 +170,7 @@ mod tests {
             name: "Grafana".to_owned(),
             enabled: true,
             entity_id: EntityId::parse("https://grafana.example.com/saml").unwrap(),
-            source: AppSource::Upload,
+            source: AppSource::Upload { signer: None },
             metadata: String::new(),
             saml: SamlSettings::default(),
             release: Release::default(),

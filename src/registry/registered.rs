@@ -53,9 +53,9 @@ impl RegisteredSp {
     /// When the app stops because its metadata runs out: where it can be fetched again, or was pinned. Uploads only warn,
     /// since some toolkits write two days.
     pub fn stops_at(&self) -> Option<Timestamp> {
-        match self.app.source {
-            AppSource::Url { .. } => self.metadata.valid_until,
-            AppSource::Upload | AppSource::File { .. } => None,
+        match &self.app.source {
+            AppSource::Url { .. } | AppSource::Upload { signer: Some(_) } => self.metadata.valid_until,
+            AppSource::Upload { signer: None } | AppSource::File { .. } => None,
         }
     }
 }

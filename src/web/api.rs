@@ -241,6 +241,7 @@ pub async fn add_user(web: Data<Web>, request: HttpRequest, body: Bytes) -> Http
         return answer;
     }
     match serde_json::from_slice::<UserAdd>(&body) {
+        Ok(user) if user.admin => not_by_key(),
         Ok(user) => run(&web, &request, "users:write", Command::UserAdd(user), StatusCode::CREATED).await,
         Err(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, "Not a person", &error.to_string(), Value::Null),
     }
@@ -258,16 +259,15 @@ pub async fn change_user(web: Data<Web>, request: HttpRequest, name: Path<String
         return answer;
     }
     match settings(&body) {
-        // An API key must not make administrators: that right has no scope yet.
-        Ok(settings) if settings.iter().any(|(key, _)| key == "admin") => problem(
-            StatusCode::FORBIDDEN,
-            "Not allowed",
-            "administrators are made on the host: linkspan user set NAME admin=true",
-            Value::Null,
-        ),
+        Ok(settings) if settings.iter().any(|(key, _)| key == "admin") => not_by_key(),
         Ok(settings) => run(&web, &request, "users:write", Command::UserSet { name: name.into_inner(), settings }, StatusCode::OK).await,
         Err(answer) => answer,
     }
+}
+
+/// An API key must not make administrators: that right has no scope yet.
+fn not_by_key() -> HttpResponse {
+    problem(StatusCode::FORBIDDEN, "Not allowed", "administrators are made on the host: linkspan user set NAME admin=true", Value::Null)
 }
 
 pub async fn remove_user(web: Data<Web>, request: HttpRequest, name: Path<String>) -> HttpResponse {

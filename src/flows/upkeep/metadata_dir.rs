@@ -60,10 +60,19 @@ fn watch(directory: &Path, tell: mpsc::Sender<()>) -> Option<notify::Recommended
     Some(watcher)
 }
 
-/// Brings the registry in line with the folder. A missing folder is an empty one.
+/// Brings the registry in line with the folder. A folder that is not there or cannot be listed changes nothing: an app must
+/// not go off because a disk or a mount does.
 pub async fn scan(services: &Services, directory: &Path) -> Result<(), Fault> {
     let mut counted: BTreeMap<EntityId, String> = BTreeMap::new();
-    for path in xml_files(directory).await {
+    let files = match xml_files(directory).await {
+        Ok(files) => files,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            tracing::warn!(directory = %directory.display(), error = %error, "the metadata folder cannot be listed");
+            return Ok(());
+        }
+    };
+    for path in files {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let found = match read(services, &path).await {
             Ok(found) => found,
@@ -102,16 +111,16 @@ fn by_files() -> AuditContext {
 
 fn keep_present(services: &Services, file: &str, counted: &mut BTreeMap<EntityId, String>) {
     for sp in services.registry.all() {
-        if matches!(&sp.app.source, AppSource::File { path } if path == file) {
+        if matches!(&sp.app.source, AppSource::File { path, .. } if path == file) {
             counted.entry(sp.app.entity_id.clone()).or_insert_with(|| file.to_owned());
         }
     }
 }
 
-async fn xml_files(directory: &Path) -> Vec<PathBuf> {
+async fn xml_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let Ok(mut entries) = tokio::fs::read_dir(directory).await else { return files };
-    while let Ok(Some(entry)) = entries.next_entry().await {
+    let mut entries = tokio::fs::read_dir(directory).await?;
+    while let Some(entry) = entries.next_entry().await? {
         let path = entry.path();
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if !hidden && path.extension().is_some_and(|end| end == "xml") {
@@ -119,7 +128,7 @@ async fn xml_files(directory: &Path) -> Vec<PathBuf> {
         }
     }
     files.sort();
-    files
+    Ok(files)
 }
 
 async fn read(services: &Services, path: &Path) -> Result<Import, String> {
