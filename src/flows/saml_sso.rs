@@ -15,6 +15,7 @@ use crate::model::pending::{PendingRequest, WaitingRequest};
 use crate::model::session::{NameId, NameIdPlan, SamlParticipant};
 use crate::model::time::{Span, Timestamp};
 use crate::model::user::User;
+use crate::registry::name_id::Establish;
 use crate::registry::registered::RegisteredSp;
 use crate::saml::bindings::{self, Received, post, redirect};
 use crate::saml::messages::authn_request::AuthnRequest;
@@ -348,7 +349,15 @@ async fn issue_to(
     satisfied: &Satisfied,
     now: Timestamp,
 ) -> Result<Outcome, Fault> {
-    let prepared = match issue::prepare(services, sp, &mut accepted, plan, Whom { user, session: Some(live.session()), now }).await? {
+    let prepared = match issue::prepare(
+        services,
+        sp,
+        &mut accepted,
+        plan,
+        Whom { user, session: Some(live.session()), establish: Establish::At(now) },
+    )
+    .await?
+    {
         Ok(prepared) => prepared,
         Err(denial) => return deny(services, visitor, sp, Some(user), accepted.deny(*denial)).await,
     };
@@ -437,8 +446,6 @@ async fn record_success(
 }
 
 /// Tells the app by a SAML status; keeps the trace.
-///
-/// A person who may not use the app, or lacks what it needs, is told here: many apps answer such a status with a crash.
 async fn deny(
     services: &Services,
     visitor: &Visitor,
@@ -446,6 +453,10 @@ async fn deny(
     user: Option<&User>,
     answer: ErrorAnswer,
 ) -> Result<Outcome, Fault> {
+    if answer.is_unsolicited() {
+        // Nobody asked, so an error response would answer nothing; the person is told.
+        return refuse(services, visitor, Some(sp), None, answer.refusal().clone()).await;
+    }
     let now = (services.clock)();
     let refusal = answer.refusal();
     let check = answer.denial().check.id.to_string();

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::model::app::{App, ReleaseRow, SamlSettings};
 use crate::model::event::Change;
+use crate::saml::xml::signature::SignatureAlgorithm;
 
 /// A setting that cannot be taken.
 #[derive(Debug)]
@@ -115,8 +116,37 @@ fn set_saml(saml: &mut Value, key: &str, value: &str) -> Result<(), SettingProbl
     if serde_json::from_value::<SamlSettings>(changed.clone()).is_err() {
         return Err(problem(format!("{key} is not \"{}\"", value.escape_debug()), format!("it holds {holds}")));
     }
+    check_value(short, value)?;
     *saml = changed;
     Ok(())
+}
+
+/// Values that would be stored and then break every sign-in.
+fn check_value(key: &str, value: &str) -> Result<(), SettingProblem> {
+    match key {
+        "nameid.format" => {
+            let short = ["persistent", "transient", "emailAddress", "unspecified"];
+            if value.is_empty() || short.contains(&value) || value.contains(':') {
+                return Ok(());
+            }
+            Err(problem(
+                format!("there is no NameID format \"{}\"", value.escape_debug()),
+                format!("formats are {}, or a URI", short.join(", ")),
+            ))
+        }
+        "signature_algorithm" => {
+            let known = SignatureAlgorithm::ALL.into_iter().filter(|algorithm| !algorithm.rests_on_sha1());
+            if value.is_empty() || known.clone().any(|algorithm| algorithm.uri() == value) {
+                return Ok(());
+            }
+            let uris: Vec<&str> = known.map(SignatureAlgorithm::uri).collect();
+            Err(problem(
+                format!("\"{}\" is not an algorithm that we sign with", value.escape_debug()),
+                format!("give one of {}", uris.join(", ")),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What differs between two states of an app besides its metadata, for the audit log.
@@ -219,6 +249,8 @@ mod tests {
         for (key, value, says) in [
             ("saml.sing", "both", "no setting"),
             ("saml.sign", "yes", "it holds"),
+            ("saml.nameid.format", "email", "emailAddress"),
+            ("saml.signature_algorithm", "http://www.w3.org/2000/09/xmldsig#rsa-sha1", "rsa-sha256"),
             ("saml.allow_sha1", "perhaps", "it holds"),
             ("enabled", "on", "enabled"),
             ("release.row", "{}", "not a row"),
