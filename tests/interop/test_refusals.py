@@ -2,6 +2,7 @@
 
 import base64
 import re
+import socket
 import time
 import zlib
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -397,3 +398,15 @@ def test_an_unasked_answer_is_never_an_error(idp, make_sp, browser, sign_on):
         idp.cli("user", "set", "alice", "email=alice@example.org")
 
     assert page.answer is None and page.status == 400
+
+
+def test_a_body_that_is_too_large_or_too_slow_gets_an_answer(own_idp):
+    idp = own_idp({"listen": 'request_timeout = "1s"'}, people=False)
+
+    large = requests.post(f"{idp.url}/login", data={"username": "x" * (2 << 20)}, timeout=20)
+    with socket.create_connection(("127.0.0.1", idp.port), timeout=20) as slow:
+        slow.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nusername=")
+        head = slow.recv(4096).decode()
+
+    assert large.status_code == 413 and "<h1>" in large.text
+    assert head.startswith("HTTP/1.1 408 ")
