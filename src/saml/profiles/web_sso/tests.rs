@@ -180,6 +180,22 @@ fn what_depends_on_the_person_is_decided_later_and_answered_by_a_status() {
 }
 
 #[test]
+fn a_subject_that_is_named_by_another_format_than_the_default_can_be_matched() {
+    let subject = format!("<saml:Subject><saml:NameID Format='{}'>ada@example.com</saml:NameID></saml:Subject>", name_id::EMAIL);
+    let mut accepted = judge("", &subject).unwrap();
+
+    let plan = accepted.decide_name_id(&sp()).unwrap();
+    let issued = |value: &str| NameId {
+        value: value.to_owned(),
+        format: plan.format.clone(),
+        name_qualifier: None,
+        sp_name_qualifier: plan.sp_name_qualifier.clone(),
+    };
+    accepted.check_subject(Some(&issued("ada@example.com"))).unwrap();
+    assert_eq!(accepted.check_subject(Some(&issued("bob@example.com"))).unwrap_err().second, Some(status::UNKNOWN_PRINCIPAL));
+}
+
+#[test]
 fn several_problems_show_at_once_and_the_first_is_told() {
     let xml = request("AssertionConsumerServiceIndex='2'", "<saml:Subject><saml:BaseID/></saml:Subject>")
         .replace("Version=\"2.0\"", "Version=\"3.0\"");
