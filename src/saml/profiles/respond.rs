@@ -92,7 +92,7 @@ pub fn respond(
         Err(error) => return Err(Box::new(accepted.deny(Denial::our_fault(crypto_check(&error))))),
     };
     let (acs, relay_state, _, mut trace) = accepted.into_parts();
-    trace.push(Check::passed(&spec::SIGN_POSSIBLE, key.algorithm().to_string()));
+    trace.push(sp.check_signing(key.algorithm()));
     trace.push(Check::passed(
         &spec::ENCRYPT_POSSIBLE,
         match encryption {

@@ -8,6 +8,7 @@ use crate::model::check::Check;
 use crate::model::sp::{SpKey, SpMetadata};
 use crate::model::time::Timestamp;
 use crate::saml::bindings::VerifyPolicy;
+use crate::saml::messages::shown;
 use crate::saml::spec;
 use crate::saml::xml::encryption::{EncryptionChoice, EncryptionPolicy};
 use crate::saml::xml::signature::sign::SigningKey;
@@ -95,6 +96,22 @@ impl SpView {
     pub fn algorithms(&self) -> &[SignatureAlgorithm] {
         &self.algorithms
     }
+
+    /// What there is to say about signing for it by an algorithm: a warning where it declares others only and no setting
+    /// overrules that.
+    pub fn check_signing(&self, algorithm: SignatureAlgorithm) -> Check {
+        if self.settings.signature_algorithm.is_some() || declares(&self.metadata, algorithm) {
+            return Check::passed(&spec::SIGN_POSSIBLE, algorithm.to_string());
+        }
+        let declared: Vec<&str> = self.metadata.signing_methods.iter().chain(&self.metadata.digest_methods).map(String::as_str).collect();
+        Check::warned(
+            &spec::SIGN_POSSIBLE,
+            format!("{algorithm}, although the app declares only algorithms that we do not sign with."),
+            "Ask the app's people whether it verifies this one and to declare it in the metadata; or set saml.signature_algorithm.",
+        )
+        .seen(shown(&declared.join(" ")))
+        .allowed([algorithm.uri().to_owned()])
+    }
 }
 
 fn choose_encryption(metadata: &SpMetadata, settings: &SamlSettings) -> Result<EncryptionTarget, String> {
@@ -110,22 +127,28 @@ fn choose_encryption(metadata: &SpMetadata, settings: &SamlSettings) -> Result<E
     Err(why)
 }
 
-/// The setting alone; else what the SP declares (`alg:SigningMethod`) in its order; else RSA-SHA256 (contract).
+/// The setting alone; else what the SP declares (`alg:SigningMethod`, `alg:DigestMethod`); last RSA-SHA256 (contract).
 fn choose_algorithms(metadata: &SpMetadata, settings: &SamlSettings) -> Vec<SignatureAlgorithm> {
     if let Some(uri) = &settings.signature_algorithm {
         return SignatureAlgorithm::from_uri(uri).into_iter().collect();
     }
-    let declared = metadata.signing_methods.iter().filter_map(|uri| SignatureAlgorithm::from_uri(uri));
-    let digest_fits = |algorithm: &SignatureAlgorithm| {
-        metadata.digest_methods.is_empty() || metadata.digest_methods.iter().any(|uri| uri == algorithm.digest_uri())
+    let methods = match (metadata.signing_methods.is_empty(), metadata.digest_methods.is_empty()) {
+        (true, true) => Vec::new(),
+        (true, false) => vec![SignatureAlgorithm::RsaSha256, SignatureAlgorithm::RsaSha384, SignatureAlgorithm::RsaSha512],
+        (false, _) => metadata.signing_methods.iter().filter_map(|uri| SignatureAlgorithm::from_uri(uri)).collect(),
     };
-    let declared: Vec<SignatureAlgorithm> = declared.filter(|algorithm| !is_sha1(*algorithm)).collect();
-    let (mut best, rest): (Vec<_>, Vec<_>) = declared.into_iter().partition(digest_fits);
-    best.extend(rest);
-    if !best.contains(&SignatureAlgorithm::RsaSha256) {
-        best.push(SignatureAlgorithm::RsaSha256);
+    let mut chosen: Vec<SignatureAlgorithm> =
+        methods.into_iter().filter(|algorithm| !is_sha1(*algorithm) && declares(metadata, *algorithm)).collect();
+    if !chosen.contains(&SignatureAlgorithm::RsaSha256) {
+        chosen.push(SignatureAlgorithm::RsaSha256);
     }
-    best
+    chosen
+}
+
+/// Whether the metadata leaves room for an algorithm: what it is silent about, it leaves open.
+fn declares(metadata: &SpMetadata, algorithm: SignatureAlgorithm) -> bool {
+    let fits = |declared: &[String], uri: &str| declared.is_empty() || declared.iter().any(|one| one == uri);
+    fits(&metadata.signing_methods, algorithm.uri()) && fits(&metadata.digest_methods, algorithm.digest_uri())
 }
 
 fn is_sha1(algorithm: SignatureAlgorithm) -> bool {

@@ -256,6 +256,50 @@ fn the_algorithm_is_the_setting_else_what_the_sp_declares_else_rsa_sha256() {
     verified_by_xmlsec1("ecdsa", &response.xml, "Assertion", idp_ec_key());
 }
 
+// clause: IIP-MD10
+#[test]
+fn declared_algorithms_bind_and_what_cannot_be_met_is_said() {
+    let (rsa256, rsa384, rsa512) = (SignatureAlgorithm::RsaSha256, SignatureAlgorithm::RsaSha384, SignatureAlgorithm::RsaSha512);
+    for (methods, digests, wanted, met) in [
+        (&[][..], &[][..], &[rsa256][..], true),
+        // Digests alone choose among the RSA algorithms, in our order.
+        (&[], &[alg::SHA1, alg::SHA512, alg::SHA384], &[rsa384, rsa512, rsa256], true),
+        (&[], &[alg::SHA512, alg::SHA256], &[rsa256, rsa512], true),
+        (&[], &[alg::SHA512], &[rsa512, rsa256], true),
+        // Both must allow an algorithm.
+        (&[alg::RSA_SHA256, alg::RSA_SHA512], &[alg::SHA512], &[rsa512, rsa256], true),
+        (&[alg::RSA_SHA512, alg::ECDSA_SHA256], &[], &[rsa512, SignatureAlgorithm::EcdsaSha256, rsa256], true),
+        (&[alg::RSA_SHA512], &[alg::SHA256], &[rsa256], false),
+        (&[alg::RSA_SHA1], &[], &[rsa256], false),
+        (&[], &[alg::SHA1], &[rsa256], false),
+        (&["urn:unknown"], &["urn:unknown"], &[rsa256], false),
+    ] {
+        let owned = |uris: &[&str]| uris.iter().map(|uri| (*uri).to_owned()).collect();
+        let declaring = SpMetadata { signing_methods: owned(methods), digest_methods: owned(digests), ..metadata() };
+        let sp = view(declaring.clone(), SamlSettings::default());
+        assert_eq!(sp.algorithms(), wanted, "{methods:?} {digests:?}");
+        let check = sp.check_signing(wanted[0]);
+        assert_eq!(check.outcome == Outcome::Passed, met, "{methods:?} {digests:?}: {check:?}");
+        assert_eq!(check.id, "sign.possible");
+
+        // Who set an algorithm knows better than the metadata.
+        let setting = SamlSettings { signature_algorithm: Some(alg::RSA_SHA256.to_owned()), ..SamlSettings::default() };
+        let sp = view(declaring, setting);
+        assert_eq!(sp.algorithms(), [rsa256]);
+        assert_eq!(sp.check_signing(rsa256).outcome, Outcome::Passed);
+    }
+
+    // A declared algorithm without a key of ours is not met either.
+    let declaring = SpMetadata { digest_methods: vec![alg::SHA512.to_owned()], ..metadata() };
+    let sp = view(declaring, SamlSettings::default());
+    let warned = |check: &&Check| check.id == "sign.possible" && check.outcome == Outcome::Warned;
+    let response = answer(&sp);
+    let check = response.trace.checks.iter().find(warned).unwrap();
+    assert!(check.detail.contains("the app declares only algorithms that we do not sign with"), "{check:?}");
+    assert_eq!((check.seen.as_deref(), check.remedy.is_some()), (Some(alg::SHA512), true));
+    assert!(answer(&self::sp()).trace.checks.iter().find(warned).is_none());
+}
+
 #[test]
 fn an_algorithm_without_a_key_is_our_fault_and_said() {
     let setting = SamlSettings { signature_algorithm: Some(alg::RSA_SHA512.to_owned()), ..SamlSettings::default() };
