@@ -145,9 +145,12 @@ fn an_address_that_is_not_registered_is_never_answered_signed_or_not() {
 // clause: IIP-IDP05
 #[test]
 fn what_has_a_trusted_place_to_go_is_answered_by_a_status() {
+    let both = format!("AssertionConsumerServiceURL='{ACS}' AssertionConsumerServiceIndex='1'");
     let confirmation = "<saml:Subject><saml:SubjectConfirmation Method='urn:oasis:names:tc:SAML:2.0:cm:holder-of-key'/></saml:Subject>";
     for (attributes, children, second) in [
         ("AssertionConsumerServiceIndex='2'", "", status::UNSUPPORTED_BINDING),
+        ("AssertionConsumerServiceIndex='77'", "", status::REQUEST_DENIED),
+        (&both, "", status::REQUEST_DENIED),
         ("", "<saml:Subject><saml:EncryptedID/></saml:Subject>", status::REQUEST_UNSUPPORTED),
         ("", confirmation, status::REQUEST_UNSUPPORTED),
         (
