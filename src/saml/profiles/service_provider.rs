@@ -41,7 +41,28 @@ pub enum Encryption<'sp> {
     Nothing,
     /// The NameID alone.
     NameId(&'sp EncryptionTarget),
+    /// The assertion; the NameID stays readable inside.
     Assertion(&'sp EncryptionTarget),
+    /// The assertion, and the NameID inside once more.
+    Both(&'sp EncryptionTarget),
+}
+
+impl<'sp> Encryption<'sp> {
+    /// Whom the NameID is encrypted for, if it is.
+    pub fn of_name_id(self) -> Option<&'sp EncryptionTarget> {
+        match self {
+            Self::NameId(target) | Self::Both(target) => Some(target),
+            Self::Nothing | Self::Assertion(_) => None,
+        }
+    }
+
+    /// Whom the assertion is encrypted for, if it is.
+    pub fn of_assertion(self) -> Option<&'sp EncryptionTarget> {
+        match self {
+            Self::Assertion(target) | Self::Both(target) => Some(target),
+            Self::Nothing | Self::NameId(_) => None,
+        }
+    }
 }
 
 impl SpView {
@@ -79,14 +100,20 @@ impl SpView {
     pub fn encryption(&self, name_id: bool) -> Result<Encryption<'_>, Box<Check>> {
         let name_id = name_id || self.settings.encrypt_name_id;
         match (self.settings.encrypt, &self.encryption) {
-            // An encrypted assertion hides the NameID too; encrypting it twice is what SPs choke on.
+            // An encrypted assertion hides the NameID too; who asks for an EncryptedID gets one inside all the same.
+            (Encrypt::WhenPossible | Encrypt::Always, Ok(target)) if name_id => Ok(Encryption::Both(target)),
             (Encrypt::WhenPossible | Encrypt::Always, Ok(target)) => Ok(Encryption::Assertion(target)),
             (Encrypt::Never, Ok(target)) if name_id => Ok(Encryption::NameId(target)),
             (Encrypt::Never | Encrypt::WhenPossible, _) if !name_id => Ok(Encryption::Nothing),
             (_, Err(why)) => Err(Box::new(Check::failed(
                 &spec::ENCRYPT_POSSIBLE,
                 format!("Encryption is demanded, but {why}."),
-                "Import metadata with an encryption certificate (RSA), or set saml.encrypt=when_possible.",
+                if self.settings.encrypt == Encrypt::Always {
+                    "Import metadata with an encryption certificate (RSA), or set saml.encrypt=when_possible."
+                } else {
+                    "Import metadata with an encryption certificate (RSA), or let neither saml.encrypt_name_id nor the app ask for an \
+                     encrypted NameID."
+                },
             ))),
             (_, Ok(_)) => Ok(Encryption::Nothing),
         }

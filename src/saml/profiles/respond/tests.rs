@@ -393,6 +393,54 @@ fn a_name_id_alone_may_be_encrypted() {
 }
 
 #[test]
+fn an_encrypted_name_id_is_one_inside_of_an_encrypted_assertion_too() {
+    let (metadata, private) = encrypting_metadata();
+    let keys = idp_keys();
+    let (name_id, attributes) = (persistent(), attributes());
+    let idp = Idp { entity_id: IDP, keys: &keys };
+    // By the setting, whoever begins; by the request, whatever the setting.
+    for (by_setting, by_request, begun_here, encrypt) in [
+        (true, false, false, Encrypt::WhenPossible),
+        (true, false, true, Encrypt::Always),
+        (false, true, false, Encrypt::WhenPossible),
+        (false, false, false, Encrypt::WhenPossible),
+    ] {
+        let sp = view(metadata.clone(), SamlSettings { encrypt_name_id: by_setting, ..settings(Sign::Both, encrypt) });
+        let children = if by_request { format!("<samlp:NameIDPolicy Format='{}'/>", name_id::ENCRYPTED) } else { String::new() };
+        let mut accepted = if begun_here {
+            accept_unsolicited(&sp, None, Trace::default()).unwrap()
+        } else {
+            let received = post::read_document::<AuthnRequest>(request("", &children).as_bytes(), None).unwrap();
+            accept(verify(received, sp.verification_keys(), &sp.verify_policy()).ok().unwrap(), &sp, &endpoint(), now()).unwrap()
+        };
+        let plan = accepted.decide_name_id(&sp).unwrap();
+        assert_eq!((plan.encrypt, plan.format.as_str()), (by_request, name_id::PERSISTENT));
+        let facts = AssertionFacts { encrypt_name_id: plan.encrypt, ..facts(Some(&name_id), &attributes) };
+        let response = respond(accepted, &facts, &sp, &idp, now(), &mut Random::system()).unwrap();
+
+        assert_eq!(complaints(&response, &sp, (!begun_here).then_some("_r1")), Vec::<String>::new());
+        let plain = response.plain.clone().unwrap();
+        let subject = tree(&plain).child(ns::SAML, "Subject").unwrap().clone();
+        let twice = by_setting || by_request;
+        assert_eq!((subject.child(ns::SAML, "EncryptedID").is_some(), subject.child(ns::SAML, "NameID").is_some()), (twice, !twice));
+        assert_eq!(String::from_utf8_lossy(&plain).contains("k5v2"), !twice);
+        let name = format!("encrypted-twice-{by_setting}-{by_request}-{begun_here}");
+        valid_by_schema(&name, &response.xml);
+        valid_by_schema(&name, &plain);
+        verified_by_xmlsec1(&name, &plain, "Assertion", idp_key());
+        verified_by_xmlsec1(&name, &response.xml, "Response", idp_key());
+        // Once for the assertion, once for what is inside.
+        let Some(opened) = opened_by_xmlsec1(&name, &response.xml, &private) else { continue };
+        let inside =
+            tree(opened.as_bytes()).child(ns::SAML, "EncryptedAssertion").and_then(|e| e.child(ns::SAML, "Assertion")).map(serialize);
+        assert_eq!(inside.as_deref().map(str::as_bytes), Some(plain.as_slice()));
+        if twice {
+            assert!(opened_by_xmlsec1(&name, opened.as_bytes(), &private).unwrap().contains("k5v2"));
+        }
+    }
+}
+
+#[test]
 fn a_sign_on_of_our_own_is_in_response_to_nothing() {
     let sp = sp();
     let response = respond_to(accept_unsolicited(&sp, Some("/start".to_owned()), Trace::default()).unwrap(), &sp).unwrap();
