@@ -163,7 +163,7 @@ mod tests {
         (key, BASE64.encode(der))
     }
 
-    /// Clause: IIP-MD10.
+    /// Clause: IIP-MD11.
     #[test]
     fn a_missing_use_means_both_and_the_first_certificate_has_the_key() {
         let (key, first) = certificate();

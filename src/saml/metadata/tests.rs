@@ -153,7 +153,7 @@ fn each_finding_is_made_by_what_it_is_about() {
     }
 }
 
-/// Clause: IIP-MD11.
+/// Clause: IIP-MD12.
 #[test]
 fn keys_and_certificates_are_judged_on_the_day() {
     let with = |key: &PrivateKey, made: Timestamp, days: u32, more: &str| {
@@ -230,7 +230,6 @@ fn aggregate() -> String {
     )
 }
 
-/// Clause: IIP-MD02.
 #[test]
 fn an_aggregate_gives_each_app_once_and_says_what_it_left_out() {
     let import = read(&aggregate()).unwrap();
@@ -309,7 +308,7 @@ fn canonical() -> String {
     )
 }
 
-/// Clause: IIP-MD05.
+/// Clause: IIP-MD03.
 #[test]
 fn a_pinned_signer_must_have_signed_the_whole_document() {
     let (key, public) = signer();
