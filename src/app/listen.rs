@@ -56,6 +56,7 @@ pub fn start(config: &Config, web: &Data<Web>) -> Result<Servers, StartError> {
     let secure = web.secure;
     let timeout = Duration::from_millis(u64::try_from(config.listen.request_timeout.as_millis()).unwrap_or(10_000));
 
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let max_body = config.listen.max_body;
     let shared = web.clone();
     let public = HttpServer::new(move || {
@@ -72,8 +73,9 @@ pub fn start(config: &Config, web: &Data<Web>) -> Result<Servers, StartError> {
             }
         })
     })
-    .workers(std::thread::available_parallelism().map_or(2, usize::from))
-    .max_connections(config.listen.max_connections)
+    .workers(workers)
+    // The server counts for each worker.
+    .max_connections((config.listen.max_connections / workers).max(1))
     .client_request_timeout(timeout)
     .client_disconnect_timeout(Duration::from_secs(1))
     .keep_alive(Duration::from_secs(75))

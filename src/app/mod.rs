@@ -23,7 +23,7 @@ use crate::crypto::random::Random;
 use crate::directory::Directory;
 use crate::flows::command::{Command, Reply};
 use crate::flows::metadata::Published;
-use crate::flows::upkeep::{changes, metadata_dir, prune};
+use crate::flows::upkeep::{changes, metadata_dir, prune, refresh};
 use crate::flows::{Facts, Fault, Services, Signers, dispatch, setup};
 use crate::keys::seal::Purpose;
 use crate::keys::{KeyRing, KeyRingOptions};
@@ -205,7 +205,8 @@ async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
     telemetry::start(config.log.level.as_str(), json);
     let services = build(&config).await?;
     let seen = services.stores.changes.head().await?;
-    metadata_dir::scan(&services, &config.saml.metadata_dir).await?;
+    let mut rejected = metadata_dir::Rejected::new();
+    metadata_dir::scan(&services, &config.saml.metadata_dir, &mut rejected).await?;
 
     let csrf_key = services.keys.derive(Purpose::Csrf).map_err(|error| StartError::new(1, error.to_string(), "see the log"))?;
     let renderer = Renderer::new(&services.facts.brand, &services.facts.host)
@@ -242,7 +243,8 @@ async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
 
     let upkeep = [
         tokio::spawn(changes::run(Arc::clone(&services), seen)),
-        tokio::spawn(metadata_dir::run(Arc::clone(&services), config.saml.metadata_dir.clone())),
+        tokio::spawn(metadata_dir::run(Arc::clone(&services), config.saml.metadata_dir.clone(), rejected)),
+        tokio::spawn(refresh::run(Arc::clone(&services))),
         tokio::spawn(prune::run(Arc::clone(&services))),
     ];
     wait_for_signal(&mut servers).await?;

@@ -69,8 +69,16 @@ impl Passwords {
         if let Admission::Wait { until } = self.throttle.attempt(&keys, now).await? {
             return Ok(Attempt::Wait { until });
         }
-        let Ok(_queued) = Arc::clone(&self.queue).try_acquire_owned() else { return Ok(Attempt::Busy) };
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return Ok(Attempt::Busy) };
+        // Nothing was checked, so nothing is held against anybody.
+        let not_counted = [keys[0].0.clone(), keys[1].0.clone()];
+        let Ok(_queued) = Arc::clone(&self.queue).try_acquire_owned() else {
+            self.throttle.forgive(&not_counted).await?;
+            return Ok(Attempt::Busy);
+        };
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+            self.throttle.forgive(&not_counted).await?;
+            return Ok(Attempt::Busy);
+        };
         let hash = user.and_then(|user| user.password_hash.clone());
         let typed = password.clone();
         let work = tokio::task::spawn_blocking(move || {

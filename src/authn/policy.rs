@@ -80,3 +80,70 @@ pub fn honest_classes(method: AuthnMethod, protected_transport: bool) -> &'stati
 pub fn reachable_classes(protected_transport: bool) -> &'static [&'static str] {
     honest_classes(AuthnMethod::Password, protected_transport)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::{SessionId, UserId};
+    use crate::model::secret::Digest;
+    use crate::model::time::Span;
+
+    const SIGNED_IN: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn session(protected_transport: bool) -> Session {
+        Session {
+            id: SessionId::parse("s_a").unwrap(),
+            secret: Digest::from_bytes([0; 32]),
+            user: UserId::parse("u_a").unwrap(),
+            user_name: "ada".to_owned(),
+            created: SIGNED_IN,
+            last_seen: SIGNED_IN,
+            expires: SIGNED_IN + Span::hours(1),
+            authn: vec![AuthnEvent { method: AuthnMethod::Password, at: SIGNED_IN, protected_transport }],
+            client: None,
+            agent: None,
+            participants: Vec::new(),
+        }
+    }
+
+    fn class_for(session: &Session, need: &Need) -> Option<String> {
+        match decide(Some(session), need) {
+            Decision::Satisfied(satisfied) => Some(satisfied.class().to_owned()),
+            Decision::SignIn => None,
+        }
+    }
+
+    #[test]
+    fn without_a_session_somebody_has_to_sign_in() {
+        assert!(matches!(decide(None, &Need::default()), Decision::SignIn));
+    }
+
+    #[test]
+    fn the_class_that_is_stated_is_the_honest_one() {
+        assert_eq!(class_for(&session(true), &Need::default()).as_deref(), Some(class::PASSWORD_PROTECTED_TRANSPORT));
+        assert_eq!(class_for(&session(false), &Need::default()).as_deref(), Some(class::PASSWORD));
+
+        let asks = |class: &str| Need { classes: Some(vec![class.to_owned()]), ..Need::default() };
+        assert_eq!(class_for(&session(false), &asks(class::PASSWORD_PROTECTED_TRANSPORT)), None);
+        assert_eq!(class_for(&session(true), &asks("https://refeds.org/profile/mfa")), None);
+    }
+
+    #[test]
+    fn a_proof_from_before_the_request_is_not_fresh() {
+        let since = |at| Need { fresh_since: Some(at), ..Need::default() };
+
+        assert_eq!(class_for(&session(true), &since(SIGNED_IN + Span::millis(1))), None);
+        assert!(class_for(&session(true), &since(SIGNED_IN)).is_some());
+    }
+
+    #[test]
+    fn the_newest_proof_counts() {
+        let mut session = session(true);
+        let later = SIGNED_IN + Span::minutes(10);
+        session.authn.push(AuthnEvent { method: AuthnMethod::Password, at: later, protected_transport: true });
+
+        let Decision::Satisfied(satisfied) = decide(Some(&session), &Need::default()) else { panic!("satisfied") };
+
+        assert_eq!(satisfied.event().at, later);
+    }
+}

@@ -18,6 +18,15 @@ pub fn hash(password: &str, random: &mut Random) -> Result<String, CryptoError> 
     Ok(hash.to_string())
 }
 
+/// Whether a hash from elsewhere may be taken: argon2id at our cost or above, and not so dear that checking it would exhaust
+/// the machine.
+pub fn is_acceptable(hash: &str) -> bool {
+    let Ok(parsed) = argon2::password_hash::phc::PasswordHash::new(hash) else { return false };
+    let Ok(params) = Params::try_from(&parsed) else { return false };
+    let known = parsed.algorithm.as_str() == "argon2id" && parsed.version == Some(Version::V0x13.into()) && parsed.hash.is_some();
+    known && (19_456..=65_536).contains(&params.m_cost()) && (2..=10).contains(&params.t_cost()) && (1..=4).contains(&params.p_cost())
+}
+
 /// Whether the password fits the hash. A hash that cannot be read fits nothing, at the same cost.
 pub fn verify(password: &str, hash: &str) -> bool {
     match argon2::password_hash::phc::PasswordHash::new(hash) {

@@ -10,7 +10,6 @@ use crate::crypto::x509;
 use crate::flows::command::{AppAdd, AppInput, Reply};
 use crate::flows::{Fault, Services, preview as previews, settings};
 use crate::model::app::{App, AppSource, Release, SamlSettings};
-use crate::model::check::Check;
 use crate::model::event::AuditContext;
 use crate::model::event::{Change, Event};
 use crate::model::id::{AppId, EntityId};
@@ -20,7 +19,7 @@ use crate::outbound::Request;
 use crate::registry::registered::RegisteredSp;
 use crate::registry::release::plan::ReleasePlan;
 use crate::saml::metadata::diff;
-use crate::saml::metadata::import::{Import, ImportOptions, ImportedEntity, import};
+use crate::saml::metadata::import::{Import, ImportOptions, ImportedEntity, import, read_stored};
 use crate::saml::metadata::refusal::MetadataRefusal;
 use crate::saml::xml::reader::Limits;
 use crate::store::users::{Inserted, Updated};
@@ -29,8 +28,7 @@ use crate::store::users::{Inserted, Updated};
 const FETCHED_AT_MOST: usize = 128 << 20;
 
 /// An app as JSON.
-pub fn to_json(sp: &RegisteredSp) -> Value {
-    let now_expired = |at: Timestamp, now: Timestamp| at < now;
+pub fn to_json(sp: &RegisteredSp, now: Timestamp) -> Value {
     let app = &sp.app;
     let metadata = &sp.metadata;
     let acs: Vec<Value> = metadata
@@ -61,7 +59,7 @@ pub fn to_json(sp: &RegisteredSp) -> Value {
             json!({
                 "use": key.key_use, "algorithm": key.algorithm.to_string(), "fingerprint": facts.map(|facts| &facts.fingerprint),
                 "subject": facts.map(|facts| &facts.subject), "not_after": facts.map(|facts| facts.not_after.to_rfc3339()),
-                "expired": facts.map(|facts| now_expired(facts.not_after, app.updated)),
+                "expired": facts.map(|facts| facts.not_after < now),
             })
         })
         .collect();
@@ -87,11 +85,19 @@ pub fn find(services: &Services, id: &str) -> Option<Arc<RegisteredSp>> {
 pub fn list(services: &Services) -> Reply {
     let mut apps = services.registry.all();
     apps.sort_by(|a, b| a.app.id.cmp(&b.app.id));
-    Reply::ok(Value::Array(apps.iter().map(|sp| to_json(sp)).collect()))
+    let now = (services.clock)();
+    Reply::ok(Value::Array(apps.iter().map(|sp| to_json(sp, now)).collect()))
 }
 
 pub fn show(services: &Services, id: &str) -> Reply {
-    find(services, id).map_or_else(|| unknown(id), |sp| Reply::ok(to_json(&sp)))
+    let Some(sp) = find(services, id) else { return unknown(id) };
+    let now = (services.clock)();
+    let mut value = to_json(&sp, now);
+    // Certificates and documents age while the app does not change.
+    if let (Ok((_, findings)), Some(object)) = (read_stored(&sp.app.metadata, now, sp.app.saml.allow_http), value.as_object_mut()) {
+        object.insert("findings".to_owned(), json!(findings));
+    }
+    Reply::ok(value)
 }
 
 /// Where bytes of metadata came from.
@@ -107,7 +113,7 @@ fn fetching(url: &str, allow_http: bool) -> Request<'_> {
 async fn fetch(services: &Services, input: AppInput, signer: Option<&str>, allow_http: bool) -> Result<Fetched, Reply> {
     match input {
         AppInput::Document { base64, origin } => match STANDARD.decode(base64) {
-            Ok(bytes) => Ok(Fetched { bytes, source: AppSource::Upload }),
+            Ok(bytes) => Ok(Fetched { bytes, source: AppSource::Upload { signer: signer.map(str::to_owned) } }),
             Err(_) => Err(Reply::failed(422, format!("{origin} did not arrive whole"), "send it again")),
         },
         AppInput::Url(url) => match services.outbound.fetch(fetching(&url, allow_http)).await {
@@ -125,12 +131,25 @@ fn refused(refusal: MetadataRefusal) -> Reply {
     reply
 }
 
-async fn read(fetched: &[u8], options: ImportOptions) -> Result<Result<Import, Reply>, Fault> {
+async fn read(fetched: &[u8], options: ImportOptions) -> Result<Result<Import, MetadataRefusal>, Fault> {
     let bytes = fetched.to_vec();
     let options = ImportOptions { limits: if bytes.len() > 10 << 20 { Limits::AGGREGATE } else { Limits::METADATA }, ..options };
     // Large documents take their time; the server goes on meanwhile.
     let done = tokio::task::spawn_blocking(move || import(&bytes, &options)).await.map_err(|error| Fault::Other(error.to_string()))?;
-    Ok(done.map_err(refused))
+    Ok(done)
+}
+
+/// Reads a document; apps that are registered with `saml.allow_http` keep that allowance.
+pub async fn read_keeping(services: &Services, bytes: &[u8], options: ImportOptions) -> Result<Result<Import, MetadataRefusal>, Fault> {
+    let refusal = match read(bytes, options.clone()).await? {
+        Err(refusal) if refusal.code == "no-usable-acs" && !options.allow_http => refusal,
+        other => return Ok(other),
+    };
+    let Ok(mut again) = read(bytes, ImportOptions { allow_http: true, ..options }).await? else { return Ok(Err(refusal)) };
+    let allowed =
+        |entity: &ImportedEntity| services.registry.by_entity_id(&entity.metadata.entity_id).is_some_and(|sp| sp.app.saml.allow_http);
+    again.entities.retain(allowed);
+    Ok(if again.entities.is_empty() { Err(refusal) } else { Ok(again) })
 }
 
 /// `app add`.
@@ -158,9 +177,9 @@ pub async fn add(services: &Services, add: AppAdd, context: AuditContext) -> Res
     };
     let options =
         ImportOptions { entity, accept_expired: add.accept_expired, allow_http: add.allow_http, signer, ..ImportOptions::new(now) };
-    let mut found = match read(&fetched.bytes, options).await? {
+    let mut found = match read_keeping(services, &fetched.bytes, options).await? {
         Ok(found) => found,
-        Err(reply) => return Ok(reply),
+        Err(refusal) => return Ok(refused(refusal)),
     };
     if found.entities.len() > 1 {
         let entities: Vec<&str> = found.entities.iter().map(|entity| entity.metadata.entity_id.as_str()).collect();
@@ -213,6 +232,13 @@ async fn store(
     if matches!(present.source, AppSource::File { .. }) {
         return Ok(Reply::failed(409, format!("the app {} is kept as a metadata file", present.id), "change the file instead"));
     }
+    if present.source.signer().is_some() && source.signer().is_none() {
+        return Ok(Reply::failed(
+            409,
+            format!("the app {} is pinned to a signer, and the new metadata comes without one", present.id),
+            "give the signer's certificate with --signer; to unpin the app, remove it and add it again",
+        ));
+    }
     let mut app = App { metadata: entity.xml, source, updated: now, ..present.clone() };
     if let Some(name) = add.name {
         app.name = name;
@@ -224,13 +250,18 @@ async fn store(
     if let Err(reply) = check_release(services, &app, &entity.metadata) {
         return Ok(reply);
     }
+    let mut changes = changes;
+    changes.extend(settings::changes(&present, &app));
+    if same && changes.is_empty() && present.source == app.source {
+        return Ok(reply_with(services, &present.id, "unchanged", &[], &entity.findings));
+    }
     if services.stores.apps.update(&app).await? != Updated::Updated {
         return Ok(Reply::failed(409, format!("the app {} is being changed by somebody else", app.id), "try again"));
     }
     let id = app.id.clone();
     services.audit.record(now, Event::AppUpdated { app: id.to_string(), changes: changes.clone() }, context).await?;
     taken_over(services).await?;
-    Ok(reply_with(services, &id, if same { "unchanged" } else { "replaced" }, &changes, &entity.findings))
+    Ok(reply_with(services, &id, if same && changes.is_empty() { "unchanged" } else { "replaced" }, &changes, &entity.findings))
 }
 
 async fn insert(
@@ -285,7 +316,7 @@ async fn taken_over(services: &Services) -> Result<(), Fault> {
 }
 
 fn reply_with(services: &Services, id: &AppId, result: &str, changes: &[Change], findings: &[Finding]) -> Reply {
-    let mut value = services.registry.by_id(id).map(|sp| to_json(&sp)).unwrap_or_default();
+    let mut value = services.registry.by_id(id).map(|sp| to_json(&sp, (services.clock)())).unwrap_or_default();
     if let Some(object) = value.as_object_mut() {
         object.insert("result".to_owned(), json!(result));
         object.insert("changes".to_owned(), json!(changes));
@@ -333,19 +364,21 @@ pub async fn take_from_file(
     context: AuditContext,
 ) -> Result<Result<(), String>, Fault> {
     let now = (services.clock)();
-    let source = AppSource::File { path: file.to_owned() };
+    let source = AppSource::File { path: file.to_owned(), gone: false };
     let Some(present) = services.stores.apps.by_entity_id(&entity.metadata.entity_id).await? else {
         let reply = insert(services, AppAdd::default(), entity, source, context, now).await?;
         return Ok(reply.error.map_or(Ok(()), |error| Err(error.cause)));
     };
-    if !matches!(present.source, AppSource::File { .. }) {
+    let AppSource::File { gone, .. } = present.source else {
         return Ok(Err(format!("the app {} is stored otherwise; files do not displace it", present.id)));
-    }
-    if present.metadata == entity.xml && present.source == source && present.enabled {
+    };
+    if present.metadata == entity.xml && present.source == source {
         return Ok(Ok(()));
     }
+    // What an administrator switched off stays off; what went off with its file comes back with it.
+    let enabled = present.enabled || gone;
     let changes = services.registry.by_id(&present.id).map(|sp| diff::changes(&sp.metadata, &entity.metadata)).unwrap_or_default();
-    let app = App { metadata: entity.xml, source, enabled: true, updated: now, ..present };
+    let app = App { metadata: entity.xml, source, enabled, updated: now, ..present };
     if services.stores.apps.update(&app).await? != Updated::Updated {
         return Ok(Err("it is being changed by somebody else".to_owned()));
     }
@@ -358,7 +391,11 @@ pub async fn take_from_file(
 pub async fn disable_for_file(services: &Services, id: &AppId, context: AuditContext) -> Result<(), Fault> {
     let now = (services.clock)();
     let Some(present) = services.stores.apps.by_id(id).await? else { return Ok(()) };
-    let app = App { enabled: false, updated: now, ..present };
+    let source = match present.source {
+        AppSource::File { path, .. } => AppSource::File { path, gone: true },
+        other => other,
+    };
+    let app = App { enabled: false, source, updated: now, ..present };
     if services.stores.apps.update(&app).await? == Updated::Updated {
         let change = Change { field: "enabled".to_owned(), before: Some("true".to_owned()), after: Some("false".to_owned()) };
         services.audit.record(now, Event::AppUpdated { app: id.to_string(), changes: vec![change] }, context).await?;
@@ -381,7 +418,14 @@ pub async fn set(services: &Services, id: &str, given: Vec<(String, String)>, co
         return Ok(reply);
     }
     if changes.is_empty() {
-        return Ok(Reply::ok(to_json(&sp)));
+        return Ok(Reply::ok(to_json(&sp, now)));
+    }
+    if let Err(reason) = RegisteredSp::load(app.clone(), &services.facts.host, now) {
+        return Ok(Reply::failed(
+            422,
+            format!("with these settings the app cannot be used: {reason}"),
+            "nothing was changed; choose other settings",
+        ));
     }
     app.updated = now;
     if services.stores.apps.update(&app).await? != Updated::Updated {
@@ -393,17 +437,23 @@ pub async fn set(services: &Services, id: &str, given: Vec<(String, String)>, co
 }
 
 pub async fn remove(services: &Services, id: &str, context: AuditContext) -> Result<Reply, Fault> {
-    let Some(sp) = find(services, id) else { return Ok(unknown(id)) };
-    if matches!(sp.app.source, AppSource::File { .. }) && sp.app.enabled {
-        return Ok(Reply::failed(409, format!("the app {} is kept as a metadata file", sp.app.id), "remove the file first"));
+    // A record that cannot be used is in the store only; it can still be removed.
+    let app = match (find(services, id), AppId::parse(id)) {
+        (Some(sp), _) => Some(sp.app.clone()),
+        (None, Ok(id)) => services.stores.apps.by_id(&id).await?,
+        (None, Err(_)) => None,
+    };
+    let Some(app) = app else { return Ok(unknown(id)) };
+    if matches!(app.source, AppSource::File { gone: false, .. }) {
+        return Ok(Reply::failed(409, format!("the app {} is kept as a metadata file", app.id), "remove the file first"));
     }
-    if !services.stores.apps.remove(&sp.app.id).await? {
+    if !services.stores.apps.remove(&app.id).await? {
         return Ok(unknown(id));
     }
-    let event = Event::AppDeleted { app: sp.app.id.to_string(), entity_id: sp.app.entity_id.to_string() };
+    let event = Event::AppDeleted { app: app.id.to_string(), entity_id: app.entity_id.to_string() };
     services.audit.record((services.clock)(), event, context).await?;
     taken_over(services).await?;
-    Ok(Reply::ok(json!({ "removed": sp.app.id })))
+    Ok(Reply::ok(json!({ "removed": app.id })))
 }
 
 /// `app lint`: what import would say, without importing.
@@ -422,12 +472,12 @@ pub async fn lint(services: &Services, input: Option<AppInput>, id: Option<Strin
     let options = ImportOptions { accept_expired: true, allow_http, ..ImportOptions::new((services.clock)()) };
     let found = match read(&bytes, options).await? {
         Ok(found) => found,
-        Err(reply) => {
+        Err(refusal) => {
             // A refusal is the strongest finding.
-            let checks: Vec<Check> = reply.error.as_ref().map(|error| error.checks.clone()).unwrap_or_default();
-            let (cause, remedy) = reply.error.map(|error| (error.cause, error.remedy)).unwrap_or_default();
-            let rule = checks.first().map(|check| check.spec.to_string()).unwrap_or_default();
-            let finding = json!({ "code": "refused", "severity": Severity::Error, "rule": rule, "value": cause, "remedy": remedy });
+            let finding = json!({
+                "code": refusal.code, "severity": Severity::Error, "rule": refusal.check.spec, "value": refusal.sentence(),
+                "remedy": refusal.remedy(),
+            });
             return Ok(Reply::found(json!({ "findings": [finding], "entities": [] })));
         }
     };

@@ -5,9 +5,8 @@ use crate::flows::{Fault, Services};
 use crate::model::check::Outcome;
 use crate::model::release::ReleasedAttribute;
 use crate::model::session::{NameId, NameIdPlan, Participant, Session};
-use crate::model::time::Timestamp;
 use crate::model::user::User;
-use crate::registry::name_id::NameIdError;
+use crate::registry::name_id::{Establish, NameIdError};
 use crate::registry::registered::RegisteredSp;
 use crate::registry::release::person::Person;
 use crate::saml::names::{name_id, status};
@@ -21,21 +20,29 @@ pub struct Prepared {
     pub attributes: Vec<ReleasedAttribute>,
 }
 
-/// Makes the NameID that the exchange asks for, and evaluates the app's release for the person. `session` is the one that the
-/// app joins, where there is one.
+/// For whom an assertion is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Whom<'a> {
+    pub user: &'a User,
+    /// The session that the app joins, where there is one.
+    pub session: Option<&'a Session>,
+    /// Whether a persistent NameID that is made now counts from now on.
+    pub establish: Establish,
+}
+
+/// Makes the NameID that the exchange asks for, and evaluates the app's release for the person.
 pub async fn prepare(
     services: &Services,
     sp: &RegisteredSp,
     accepted: &mut Accepted,
     plan: &NameIdPlan,
-    user: &User,
-    session: Option<&Session>,
-    now: Timestamp,
+    whom: Whom<'_>,
 ) -> Result<Result<Prepared, Box<Denial>>, Fault> {
+    let Whom { user, session, establish } = whom;
     let person = Person { user, ids: &services.subject_ids };
     let name_id = match transient_of(session, sp, plan) {
         Some(known) => known,
-        None => match services.name_ids.issue(plan, &sp.release, person, now, &mut Random::system()).await {
+        None => match services.name_ids.issue(plan, &sp.release, person, establish, &mut Random::system()).await {
             Ok(name_id) => name_id,
             Err(error) => match (error.check(), error) {
                 (Some(check), _) => return Ok(Err(Box::new(Denial::requester(Some(status::INVALID_NAME_ID_POLICY), check)))),

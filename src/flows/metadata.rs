@@ -23,6 +23,9 @@ pub struct Document {
     pub etag: String,
     made: Timestamp,
     ring: Arc<Ring>,
+    /// Of the registry: apps may have scopes of their own, which are published.
+    generation: u64,
+    scopes: Vec<String>,
 }
 
 /// Documents are made seldom and served often.
@@ -36,19 +39,32 @@ pub struct Published {
 pub fn current(services: &Services, download: bool) -> Result<Arc<Document>, Fault> {
     let now = (services.clock)();
     let ring = services.keys.current();
+    let generation = services.registry.generation();
     let slot = if download { &services.published.download } else { &services.published.current };
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(document) = slot.as_ref()
         && Arc::ptr_eq(&document.ring, &ring)
+        && (document.generation == generation || document.scopes == scopes(services))
         && now.since(document.made) < REMADE_AFTER
     {
         return Ok(Arc::clone(document));
     }
     let xml = publish(services, &ring, (!download).then_some(now + VALID_FOR))?;
     let etag = digest::sha256(&xml).to_hex().split_off(32);
-    let document = Arc::new(Document { xml, etag, made: now, ring });
+    let document = Arc::new(Document { xml, etag, made: now, ring, generation, scopes: scopes(services) });
     *slot = Some(Arc::clone(&document));
     Ok(document)
+}
+
+/// The host of the public URL, and the scopes that enabled apps set for themselves.
+fn scopes(services: &Services) -> Vec<String> {
+    let own = services.registry.all().into_iter().filter(|sp| sp.app.enabled).filter_map(|sp| sp.app.saml.scope.clone());
+    let mut further: Vec<String> = own.filter(|scope| *scope != services.facts.host).collect();
+    further.sort();
+    further.dedup();
+    let mut scopes = vec![services.facts.host.clone()];
+    scopes.append(&mut further);
+    scopes
 }
 
 fn publish(services: &Services, ring: &Ring, valid_until: Option<Timestamp>) -> Result<Vec<u8>, Fault> {
@@ -59,7 +75,7 @@ fn publish(services: &Services, ring: &Ring, valid_until: Option<Timestamp>) -> 
         endpoints: vec![endpoint(Binding::HttpRedirect), endpoint(Binding::HttpPost)],
         certificates: ring.published().map(|key| key.certificate.der.clone()).collect(),
         name_id_formats: [name_id::PERSISTENT, name_id::TRANSIENT, name_id::EMAIL, name_id::UNSPECIFIED].map(str::to_owned).to_vec(),
-        scopes: vec![facts.host.clone()],
+        scopes: scopes(services),
         display_names: vec![("en".to_owned(), facts.brand.clone())],
         error_url: None,
         valid_until,

@@ -151,7 +151,7 @@ impl Services {
             let Some(key) = ring.active(family) else { continue };
             let Some(private) = &key.private else { continue };
             for algorithm in
-                SignatureAlgorithm::ALL.into_iter().filter(|algorithm| signs(*algorithm) && algorithm.fits(private.algorithm()))
+                SignatureAlgorithm::ALL.into_iter().filter(|algorithm| !algorithm.rests_on_sha1() && algorithm.fits(private.algorithm()))
             {
                 match SigningKey::new(private.clone(), algorithm, key.certificate.der.clone()) {
                     Ok(key) => ready.push(key),
@@ -207,9 +207,4 @@ pub struct About<'a> {
     pub user: Option<&'a str>,
     /// The client's address.
     pub client: Option<&'a str>,
-}
-
-/// SHA-1 only verifies.
-fn signs(algorithm: SignatureAlgorithm) -> bool {
-    !matches!(algorithm, SignatureAlgorithm::RsaSha1 | SignatureAlgorithm::EcdsaSha1)
 }

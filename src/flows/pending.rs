@@ -17,17 +17,28 @@ pub const ANYONE: [u8; 32] = [0; 32];
 
 /// Parks a posted request, before any cookie is known. It goes on at `/login/resume?r=KEY`.
 pub async fn park_post(services: &Services, request: WaitingRequest, now: Timestamp) -> Result<ResumeKey, Fault> {
-    park(services, Digest::from_bytes(ANYONE), request, now).await
+    park(services, Digest::from_bytes(ANYONE), request, (now, now)).await
 }
 
-/// Parks a request that arrived at `arrived` for the visitor's browser.
-pub async fn park_since(services: &Services, visitor: &Visitor, request: WaitingRequest, arrived: Timestamp) -> Result<ResumeKey, Fault> {
-    park(services, visitor.browser, request, arrived).await
+/// Parks a request for the visitor's browser, which took it up at `claimed`; it arrived at `arrived`.
+pub async fn park_for(
+    services: &Services,
+    visitor: &Visitor,
+    request: WaitingRequest,
+    arrived: Timestamp,
+    claimed: Timestamp,
+) -> Result<ResumeKey, Fault> {
+    park(services, visitor.browser, request, (arrived, claimed)).await
 }
 
-async fn park(services: &Services, browser: Digest, request: WaitingRequest, created: Timestamp) -> Result<ResumeKey, Fault> {
+async fn park(
+    services: &Services,
+    browser: Digest,
+    request: WaitingRequest,
+    (created, claimed): (Timestamp, Timestamp),
+) -> Result<ResumeKey, Fault> {
     let key = random::with_system(random::Random::bearer);
-    let pending = PendingRequest { browser, created, expires: created + PENDING_FOR, request };
+    let pending = PendingRequest { browser, created, claimed, expires: created + PENDING_FOR, request };
     services.stores.pending.put(&key_digest(&key), &pending).await?;
     Ok(Secret::new(key))
 }

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use crate::authn::policy;
 use crate::crypto::random;
 use crate::flows::command::Reply;
-use crate::flows::{Fault, Services, issue, users};
+use crate::flows::issue::{self, Whom};
+use crate::flows::{Fault, Services, users};
 use crate::model::app::Sign;
 use crate::model::check::{Outcome, Trace};
 use crate::model::session::AuthnMethod;
 use crate::model::time::Timestamp;
 use crate::model::user::User;
+use crate::registry::name_id::Establish;
 use crate::registry::registered::RegisteredSp;
 use crate::saml::profiles::respond::{AssertionFacts, OutgoingResponse, respond};
 use crate::saml::profiles::sp_check::{Expectations, check_response};
@@ -36,10 +38,11 @@ async fn make(services: &Services, sp: &Arc<RegisteredSp>, user: &User, now: Tim
         Ok(plan) => plan,
         Err(denial) => return Ok(Err(accepted.deny(*denial).refusal().trace.clone())),
     };
-    let prepared = match issue::prepare(services, sp, &mut accepted, &plan, user, None, now).await? {
-        Ok(prepared) => prepared,
-        Err(denial) => return Ok(Err(accepted.deny(*denial).refusal().trace.clone())),
-    };
+    let prepared =
+        match issue::prepare(services, sp, &mut accepted, &plan, Whom { user, session: None, establish: Establish::Never }).await? {
+            Ok(prepared) => prepared,
+            Err(denial) => return Ok(Err(accepted.deny(*denial).refusal().trace.clone())),
+        };
     let honest = policy::honest_classes(AuthnMethod::Password, services.facts.protected_transport);
     let session_index = random::with_system(|random| random.xml_id());
     let facts = AssertionFacts {

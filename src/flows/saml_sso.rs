@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::authn::policy::{self, Decision, Need, Satisfied};
 use crate::crypto::{digest, random};
+use crate::flows::issue::{self, Whom};
 use crate::flows::pending::{self, ResumeKey};
-use crate::flows::{About, Fault, PENDING_FOR, Services, Visitor, issue};
+use crate::flows::{About, Fault, PENDING_FOR, Services, Visitor};
 use crate::model::check::{Check, Refusal, RefusalClass, Trace, TraceOutcome, TraceRecord};
 use crate::model::event::AuditContext;
 use crate::model::event::Event;
@@ -14,6 +15,7 @@ use crate::model::pending::{PendingRequest, WaitingRequest};
 use crate::model::session::{NameId, NameIdPlan, SamlParticipant};
 use crate::model::time::{Span, Timestamp};
 use crate::model::user::User;
+use crate::registry::name_id::Establish;
 use crate::registry::registered::RegisteredSp;
 use crate::saml::bindings::{self, Received, post, redirect};
 use crate::saml::messages::authn_request::AuthnRequest;
@@ -31,6 +33,8 @@ pub struct Incoming {
     request: WaitingRequest,
     /// When it first arrived: waiting for the person does not make it old.
     arrived: Timestamp,
+    /// When this browser took it up.
+    claimed: Timestamp,
     /// The key under which it waits already.
     key: Option<ResumeKey>,
 }
@@ -38,15 +42,17 @@ pub struct Incoming {
 impl Incoming {
     /// A request that just arrived.
     pub fn new(request: WaitingRequest, arrived: Timestamp) -> Self {
-        Self { request, arrived, key: None }
+        Self { request, arrived, claimed: arrived, key: None }
     }
 
-    /// A request that waited under `key`.
-    pub fn resumed(waiting: &PendingRequest, key: &str) -> Self {
+    /// A request that waited under `key` and goes on `now`.
+    pub fn resumed(waiting: &PendingRequest, key: &str, now: Timestamp) -> Self {
         // What anybody may go on with has to be parked anew for the one browser that does.
         let bound = *waiting.browser.as_bytes() != pending::ANYONE;
         let key = bound.then(|| ResumeKey::new(key.to_owned()));
-        Self { request: waiting.request.clone(), arrived: waiting.created, key }
+        // Whoever has the key of an unbound request takes it up only now; a sign-in of before is none for it.
+        let claimed = if bound { waiting.claimed } else { now };
+        Self { request: waiting.request.clone(), arrived: waiting.created, claimed, key }
     }
 }
 
@@ -90,6 +96,13 @@ pub async fn run(services: &Services, visitor: &Visitor, incoming: Incoming) -> 
 
 fn decode(request: &WaitingRequest) -> Result<Received<AuthnRequest>, Refusal> {
     match request {
+        WaitingRequest::SamlRedirect { query } if query.len() > QUERY_AT_MOST => {
+            let detail = format!("the query has {} bytes; {QUERY_AT_MOST} are taken", query.len());
+            Err(Refusal::new(
+                RefusalClass::MessageBroken,
+                Check::failed(&spec::PARAMETERS, detail, "let the app send large requests by HTTP-POST"),
+            ))
+        }
         WaitingRequest::SamlRedirect { query } => redirect::decode(query),
         WaitingRequest::SamlPost { saml_request, relay_state } => {
             let mut fields = vec![("SAMLRequest".to_owned(), saml_request.clone())];
@@ -100,6 +113,8 @@ fn decode(request: &WaitingRequest) -> Result<Received<AuthnRequest>, Refusal> {
     }
 }
 
+/// Bytes of a query with a message; browsers and proxies take less.
+const QUERY_AT_MOST: usize = 32 << 10;
 /// Bytes of a posted message and its RelayState that are kept for a person; real requests have a few thousand.
 const PARKED_AT_MOST: usize = 96 << 10;
 
@@ -140,7 +155,7 @@ async fn refuse(
     let now = (services.clock)();
     let client = visitor.client.address.as_deref();
     let app = sp.map(|sp| sp.app.entity_id.as_str()).or(named);
-    let about = About { flow: "saml.sso", app, known: sp.is_some(), user: None, client };
+    let about = About { flow: "saml.sso", app, known: sp.is_some() && visitor.session.is_some(), user: None, client };
     let reference = services.keep_refusal(&refusal, about, now).await?;
     let check = refusal.check().map(|check| check.id.to_string()).unwrap_or_default();
     let event = Event::SamlSsoFailed { app: sp.map(|sp| sp.app.id.to_string()), check };
@@ -295,7 +310,7 @@ async fn go_on(
         Ok(need) => need,
         Err(denial) => return deny(services, visitor, sp, None, accepted.deny(*denial)).await,
     };
-    let need = Need { fresh_since: accepted.force_authn().then_some(incoming.arrived), classes: need.acceptable().map(<[String]>::to_vec) };
+    let need = Need { fresh_since: accepted.force_authn().then_some(incoming.claimed), classes: need.acceptable().map(<[String]>::to_vec) };
     let live = services.live_session(visitor, now).await?;
     let user = match &live {
         Some(live) => services.directory.by_id(&live.session().user).await?.filter(|user| user.enabled),
@@ -314,7 +329,7 @@ async fn go_on(
         _ => {
             let key = match &incoming.key {
                 Some(key) => key.clone(),
-                None => pending::park_since(services, visitor, incoming.request.clone(), incoming.arrived).await?,
+                None => pending::park_for(services, visitor, incoming.request.clone(), incoming.arrived, incoming.claimed).await?,
             };
             Ok(Outcome::SignIn { key, again })
         }
@@ -334,7 +349,15 @@ async fn issue_to(
     satisfied: &Satisfied,
     now: Timestamp,
 ) -> Result<Outcome, Fault> {
-    let prepared = match issue::prepare(services, sp, &mut accepted, plan, user, Some(live.session()), now).await? {
+    let prepared = match issue::prepare(
+        services,
+        sp,
+        &mut accepted,
+        plan,
+        Whom { user, session: Some(live.session()), establish: Establish::At(now) },
+    )
+    .await?
+    {
         Ok(prepared) => prepared,
         Err(denial) => return deny(services, visitor, sp, Some(user), accepted.deny(*denial)).await,
     };
@@ -423,8 +446,6 @@ async fn record_success(
 }
 
 /// Tells the app by a SAML status; keeps the trace.
-///
-/// A person who may not use the app, or lacks what it needs, is told here: many apps answer such a status with a crash.
 async fn deny(
     services: &Services,
     visitor: &Visitor,
@@ -432,6 +453,10 @@ async fn deny(
     user: Option<&User>,
     answer: ErrorAnswer,
 ) -> Result<Outcome, Fault> {
+    if answer.is_unsolicited() {
+        // Nobody asked, so an error response would answer nothing; the person is told.
+        return refuse(services, visitor, Some(sp), None, answer.refusal().clone()).await;
+    }
     let now = (services.clock)();
     let refusal = answer.refusal();
     let check = answer.denial().check.id.to_string();

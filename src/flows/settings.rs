@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::model::app::{App, ReleaseRow, SamlSettings};
 use crate::model::event::Change;
+use crate::saml::xml::signature::SignatureAlgorithm;
 
 /// A setting that cannot be taken.
 #[derive(Debug)]
@@ -115,11 +116,41 @@ fn set_saml(saml: &mut Value, key: &str, value: &str) -> Result<(), SettingProbl
     if serde_json::from_value::<SamlSettings>(changed.clone()).is_err() {
         return Err(problem(format!("{key} is not \"{}\"", value.escape_debug()), format!("it holds {holds}")));
     }
+    check_value(short, value)?;
     *saml = changed;
     Ok(())
 }
 
-fn changes(before: &App, after: &App) -> Vec<Change> {
+/// Values that would be stored and then break every sign-in.
+fn check_value(key: &str, value: &str) -> Result<(), SettingProblem> {
+    match key {
+        "nameid.format" => {
+            let short = ["persistent", "transient", "emailAddress", "unspecified"];
+            if value.is_empty() || short.contains(&value) || value.contains(':') {
+                return Ok(());
+            }
+            Err(problem(
+                format!("there is no NameID format \"{}\"", value.escape_debug()),
+                format!("formats are {}, or a URI", short.join(", ")),
+            ))
+        }
+        "signature_algorithm" => {
+            let known = SignatureAlgorithm::ALL.into_iter().filter(|algorithm| !algorithm.rests_on_sha1());
+            if value.is_empty() || known.clone().any(|algorithm| algorithm.uri() == value) {
+                return Ok(());
+            }
+            let uris: Vec<&str> = known.map(SignatureAlgorithm::uri).collect();
+            Err(problem(
+                format!("\"{}\" is not an algorithm that we sign with", value.escape_debug()),
+                format!("give one of {}", uris.join(", ")),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What differs between two states of an app besides its metadata, for the audit log.
+pub fn changes(before: &App, after: &App) -> Vec<Change> {
     let flat = |app: &App| {
         let mut out = Vec::new();
         let value = serde_json::json!({ "name": app.name, "enabled": app.enabled, "saml": app.saml, "release": app.release });
@@ -153,5 +184,80 @@ fn flatten(path: &str, value: &Value, out: &mut Vec<(String, String)>) {
         Value::Null => {}
         Value::String(text) => out.push((path.to_owned(), text.clone())),
         other => out.push((path.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::app::{AppSource, Encrypt, Release, Sign};
+    use crate::model::id::{AppId, EntityId};
+    use crate::model::time::Timestamp;
+
+    fn app() -> App {
+        App {
+            id: AppId::parse("grafana").unwrap(),
+            name: "Grafana".to_owned(),
+            enabled: true,
+            entity_id: EntityId::parse("https://grafana.example.com/saml").unwrap(),
+            source: AppSource::Upload { signer: None },
+            metadata: String::new(),
+            saml: SamlSettings::default(),
+            release: Release::default(),
+            created: Timestamp::from_seconds(0),
+            updated: Timestamp::from_seconds(0),
+            revision: 1,
+        }
+    }
+
+    fn set(app: &mut App, pairs: &[(&str, &str)]) -> Result<Vec<Change>, SettingProblem> {
+        let pairs: Vec<(String, String)> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        apply(app, &pairs)
+    }
+
+    #[test]
+    fn every_kind_of_setting_is_taken_and_an_empty_value_returns_it_to_its_default() {
+        let mut app = app();
+        let given = [
+            ("saml.sign", "both"),
+            ("saml.encrypt", "always"),
+            ("saml.nameid.format", "transient"),
+            ("saml.require_signed_requests", "true"),
+            ("saml.allow_sha1", "true"),
+            ("enabled", "false"),
+            ("release.preset", "basic"),
+            ("release.preset", "groups"),
+            ("release.row", r#"{"name": "login", "value": "user.email"}"#),
+        ];
+
+        let changes = set(&mut app, &given).unwrap();
+
+        assert_eq!((app.saml.sign, app.saml.encrypt, app.saml.require_signed_requests), (Sign::Both, Encrypt::Always, Some(true)));
+        assert_eq!(app.saml.nameid.format.as_deref(), Some("transient"));
+        assert_eq!(app.release.presets, ["basic", "groups"]);
+        assert_eq!(app.release.rows.len(), 1);
+        assert!(!app.enabled);
+        assert!(changes.iter().any(|change| change.field == "saml.sign" && change.before.as_deref() == Some("assertion")));
+
+        set(&mut app, &[("saml.sign", ""), ("saml.nameid.format", ""), ("saml.require_signed_requests", ""), ("release.row", "")]).unwrap();
+        assert_eq!((app.saml.sign, &app.saml.nameid.format, app.saml.require_signed_requests), (Sign::Assertion, &None, None));
+        assert!(app.release.rows.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_taken_is_refused_with_what_could() {
+        for (key, value, says) in [
+            ("saml.sing", "both", "no setting"),
+            ("saml.sign", "yes", "it holds"),
+            ("saml.nameid.format", "email", "emailAddress"),
+            ("saml.signature_algorithm", "http://www.w3.org/2000/09/xmldsig#rsa-sha1", "rsa-sha256"),
+            ("saml.allow_sha1", "perhaps", "it holds"),
+            ("enabled", "on", "enabled"),
+            ("release.row", "{}", "not a row"),
+            ("name", " ", "needs a name"),
+        ] {
+            let problem = set(&mut app(), &[(key, value)]).unwrap_err();
+            assert!(format!("{} {}", problem.cause, problem.remedy).contains(says), "{key}: {problem:?}");
+        }
     }
 }

@@ -91,6 +91,14 @@ async fn welcome(services: &Services, visitor: &Visitor, user: &User, now: Times
     // What the check took must not make the proof look older than a ForceAuthn request that came meanwhile.
     let event = AuthnEvent { method: AuthnMethod::Password, at: now, protected_transport: services.facts.protected_transport };
     let cookie = establish(services, visitor, user, event, now).await?;
+    // Somebody may have changed the password or switched the account off while the hash was computed: then the sessions were
+    // ended before this one began, and nobody else would end it.
+    let fresh = services.stores.users.by_id(&user.id).await?;
+    if fresh.is_none_or(|fresh| !fresh.enabled || fresh.password_hash != user.password_hash) {
+        services.sessions.end(cookie.id()).await?;
+        services.stores.health.commit().await?;
+        return Ok(SignedIn::Refused(Problem::NoMatch));
+    }
     services.stores.health.commit().await?;
     Ok(SignedIn::Welcome { cookie: cookie.value() })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::crypto::random;
+use crate::crypto::{password, random};
 use crate::flows::command::{Reply, UserAdd};
 use crate::flows::{Fault, Services};
 use crate::model::event::AuditContext;
@@ -74,12 +74,12 @@ async fn build(services: &Services, given: UserAdd, now: Timestamp) -> Result<Re
             Ok(hash) => Some(hash),
             Err(problem) => return Ok(Err(password_refused(problem))),
         },
-        (None, Some(hash)) if hash.starts_with("$argon2id$") => Some(hash),
+        (None, Some(hash)) if password::is_acceptable(&hash) => Some(hash),
         (None, Some(_)) => {
             return Ok(Err(Reply::failed(
                 422,
-                format!("the password hash of {name} is not argon2id in PHC form"),
-                "give a hash that begins with $argon2id$, or leave it out",
+                format!("the password hash of {name} is not argon2id in PHC form with 19 to 64 MiB, 2 to 10 passes and 1 to 4 lanes"),
+                "give such a hash (it begins with $argon2id$v=19$), or leave it out and set a password",
             )));
         }
         (None, None) => None,

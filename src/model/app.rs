@@ -27,12 +27,29 @@ pub struct App {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum AppSource {
-    /// Given once: file, standard input, API body.
-    Upload,
+    /// Given once: file, standard input, API body; `signer` is the pinned certificate (PEM).
+    Upload {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signer: Option<String>,
+    },
     /// Fetched from a URL, and again on `app refresh`; `signer` is the pinned certificate (PEM).
     Url { url: String, signer: Option<String> },
-    /// A file of `saml.metadata_dir`.
-    File { path: String },
+    /// A file of `saml.metadata_dir`; `gone` while the file is not there, which is why the app is switched off.
+    File {
+        path: String,
+        #[serde(default)]
+        gone: bool,
+    },
+}
+
+impl AppSource {
+    /// The certificate that must have signed the metadata.
+    pub fn signer(&self) -> Option<&str> {
+        match self {
+            Self::Upload { signer } | Self::Url { signer, .. } => signer.as_deref(),
+            Self::File { .. } => None,
+        }
+    }
 }
 
 /// What is to be signed in an answer.

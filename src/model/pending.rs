@@ -10,7 +10,10 @@ use crate::model::time::Timestamp;
 pub struct PendingRequest {
     /// Digest of the browser cookie that it belongs to.
     pub browser: Digest,
+    /// When the message arrived: waiting does not make it old.
     pub created: Timestamp,
+    /// When this browser took it up: a sign-in that ForceAuthn asks for has to be later.
+    pub claimed: Timestamp,
     pub expires: Timestamp,
     pub request: WaitingRequest,
 }

@@ -63,6 +63,14 @@ impl NameIdError {
     }
 }
 
+/// Whether a persistent name that is made is also established, so that it is there for requests without AllowCreate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Establish {
+    At(Timestamp),
+    /// Previews leave nothing behind.
+    Never,
+}
+
 /// Gives people their NameIDs.
 pub struct NameIdIssuer {
     idp: String,
@@ -87,7 +95,7 @@ impl NameIdIssuer {
         wanted: &NameIdPlan,
         release: &ReleasePlan,
         person: Person<'_>,
-        now: Timestamp,
+        establish: Establish,
         random: &mut Random,
     ) -> Result<NameId, NameIdError> {
         let user = person.user;
@@ -100,7 +108,7 @@ impl NameIdIssuer {
         };
         let bare = |value: String| NameId { value, format: wanted.format.clone(), name_qualifier: None, sp_name_qualifier: None };
         match wanted.format.as_str() {
-            name_id::PERSISTENT => Ok(qualified(self.persistent(person, qualifier, wanted.allow_create, now).await?)),
+            name_id::PERSISTENT => Ok(qualified(self.persistent(person, qualifier, wanted.allow_create, establish).await?)),
             name_id::TRANSIENT => Ok(qualified(random.xml_id())),
             name_id::EMAIL => match user.email.as_deref().filter(|email| email.contains('@')) {
                 Some(email) => Ok(bare(email.to_owned())),
@@ -119,7 +127,13 @@ impl NameIdIssuer {
         }
     }
 
-    async fn persistent(&self, person: Person<'_>, qualifier: &str, allow_create: bool, now: Timestamp) -> Result<String, NameIdError> {
+    async fn persistent(
+        &self,
+        person: Person<'_>,
+        qualifier: &str,
+        allow_create: bool,
+        establish: Establish,
+    ) -> Result<String, NameIdError> {
         let user = person.user;
         let key = (user.id.clone(), qualifier.to_owned());
         if let Some(value) = self.established.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
@@ -127,7 +141,10 @@ impl NameIdIssuer {
         }
         let value = match self.store.find(&user.id, qualifier).await? {
             Some(value) => value,
-            None if allow_create => self.store.establish(&user.id, qualifier, &person.ids.persistent(&user.id, qualifier)?, now).await?,
+            None if allow_create => match establish {
+                Establish::At(now) => self.store.establish(&user.id, qualifier, &person.ids.persistent(&user.id, qualifier)?, now).await?,
+                Establish::Never => return Ok(person.ids.persistent(&user.id, qualifier)?),
+            },
             // Core 3.4.1.1: without AllowCreate only a name that is there already may be given.
             None => return Err(NameIdError::NotEstablished { user: user.name.clone() }),
         };
@@ -188,7 +205,7 @@ mod tests {
     }
 
     async fn issue(issuer: &NameIdIssuer, wanted: NameIdPlan, value: Option<&str>, user: &User) -> Result<NameId, NameIdError> {
-        issuer.issue(&wanted, &plan(value), Person { user, ids: &ids() }, NOW, &mut Random::system()).await
+        issuer.issue(&wanted, &plan(value), Person { user, ids: &ids() }, Establish::At(NOW), &mut Random::system()).await
     }
 
     fn issuer() -> (NameIdIssuer, Arc<Memory>) {

@@ -26,7 +26,7 @@ pub struct RegisteredSp {
 
 impl RegisteredSp {
     /// Prepares a stored app; says why its record cannot be used.
-    fn load(app: App, host: &str, now: Timestamp) -> Result<Self, String> {
+    pub fn load(app: App, host: &str, now: Timestamp) -> Result<Self, String> {
         let (metadata, findings) = read_stored(&app.metadata, now, app.saml.allow_http).map_err(|refusal| refusal.sentence().to_owned())?;
         let metadata = Arc::new(metadata);
         let release = ReleasePlan::compile(&app, &metadata, host).map_err(|error| error.to_string())?;
@@ -53,15 +53,17 @@ impl RegisteredSp {
     /// When the app stops because its metadata runs out: where it can be fetched again, or was pinned. Uploads only warn,
     /// since some toolkits write two days.
     pub fn stops_at(&self) -> Option<Timestamp> {
-        match self.app.source {
-            AppSource::Url { .. } => self.metadata.valid_until,
-            AppSource::Upload | AppSource::File { .. } => None,
+        match &self.app.source {
+            AppSource::Url { .. } | AppSource::Upload { signer: Some(_) } => self.metadata.valid_until,
+            AppSource::Upload { signer: None } | AppSource::File { .. } => None,
         }
     }
 }
 
 #[derive(Default)]
 struct Snapshot {
+    /// Counts reloads.
+    generation: u64,
     by_entity_id: HashMap<EntityId, Arc<RegisteredSp>>,
     by_id: HashMap<AppId, Arc<RegisteredSp>>,
 }
@@ -91,6 +93,11 @@ impl Registry {
         self.snapshot().by_id.get(id).cloned()
     }
 
+    /// Changes whenever an app does.
+    pub fn generation(&self) -> u64 {
+        self.snapshot().generation
+    }
+
     /// All apps, in no order.
     pub fn all(&self) -> Vec<Arc<RegisteredSp>> {
         self.snapshot().by_id.values().cloned().collect()
@@ -102,7 +109,7 @@ impl Registry {
     pub async fn reload(&self, store: &dyn Apps, host: &str) -> store::Result<()> {
         let before = self.snapshot();
         let now = (self.clock)();
-        let mut next = Snapshot::default();
+        let mut next = Snapshot { generation: before.generation + 1, ..Snapshot::default() };
         for app in store.all().await? {
             let kept = before.by_id.get(&app.id).filter(|sp| sp.app.revision == app.revision && sp.app.created == app.created);
             let sp = match kept {

@@ -226,6 +226,9 @@ fn settings(body: &Bytes) -> Result<Vec<(String, String)>, HttpResponse> {
 }
 
 pub async fn remove_app(web: Data<Web>, request: HttpRequest, id: Path<String>) -> HttpResponse {
+    if let Err(answer) = unchanged(&web, &request, "apps:write", Command::AppShow { id: id.clone() }).await {
+        return answer;
+    }
     run(&web, &request, "apps:write", Command::AppRemove { id: id.into_inner() }, StatusCode::OK).await
 }
 
@@ -241,6 +244,7 @@ pub async fn add_user(web: Data<Web>, request: HttpRequest, body: Bytes) -> Http
         return answer;
     }
     match serde_json::from_slice::<UserAdd>(&body) {
+        Ok(user) if user.admin => not_by_key(),
         Ok(user) => run(&web, &request, "users:write", Command::UserAdd(user), StatusCode::CREATED).await,
         Err(error) => problem(StatusCode::UNPROCESSABLE_ENTITY, "Not a person", &error.to_string(), Value::Null),
     }
@@ -258,24 +262,42 @@ pub async fn change_user(web: Data<Web>, request: HttpRequest, name: Path<String
         return answer;
     }
     match settings(&body) {
-        // An API key must not make administrators: that right has no scope yet.
-        Ok(settings) if settings.iter().any(|(key, _)| key == "admin") => problem(
-            StatusCode::FORBIDDEN,
-            "Not allowed",
-            "administrators are made on the host: linkspan user set NAME admin=true",
-            Value::Null,
-        ),
+        Ok(settings) if settings.iter().any(|(key, _)| key == "admin") => not_by_key(),
         Ok(settings) => run(&web, &request, "users:write", Command::UserSet { name: name.into_inner(), settings }, StatusCode::OK).await,
         Err(answer) => answer,
     }
 }
 
+/// An API key must not make administrators: that right has no scope yet.
+fn not_by_key() -> HttpResponse {
+    problem(StatusCode::FORBIDDEN, "Not allowed", "administrators are made on the host: linkspan user set NAME admin=true", Value::Null)
+}
+
 pub async fn remove_user(web: Data<Web>, request: HttpRequest, name: Path<String>) -> HttpResponse {
+    if let Err(answer) = unchanged(&web, &request, "users:write", Command::UserShow { name: name.clone() }).await {
+        return answer;
+    }
     run(&web, &request, "users:write", Command::UserRemove { name: name.into_inner() }, StatusCode::OK).await
 }
 
 pub async fn list_groups(web: Data<Web>, request: HttpRequest) -> HttpResponse {
     run(&web, &request, "users:read", Command::GroupList, StatusCode::OK).await
+}
+
+/// `POST /api/v1/groups` with `{"name"}`.
+pub async fn add_group(web: Data<Web>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    if let Err(answer) = admit(&web, &request, "users:write").await {
+        return answer;
+    }
+    let name = serde_json::from_slice::<Value>(&body).ok().and_then(|value| value.get("name")?.as_str().map(str::to_owned));
+    match name {
+        Some(name) => run(&web, &request, "users:write", Command::GroupAdd { name }, StatusCode::CREATED).await,
+        None => problem(StatusCode::UNPROCESSABLE_ENTITY, "Not a group", "send {\"name\": \"staff\"}", Value::Null),
+    }
+}
+
+pub async fn remove_group(web: Data<Web>, request: HttpRequest, name: Path<String>) -> HttpResponse {
+    run(&web, &request, "users:write", Command::GroupRemove { name: name.into_inner() }, StatusCode::OK).await
 }
 
 pub async fn list_sessions(web: Data<Web>, request: HttpRequest) -> HttpResponse {

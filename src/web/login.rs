@@ -43,7 +43,7 @@ pub async fn show(web: Data<Web>, request: HttpRequest, query: Query<Resume>) ->
         (Some(_), None) => false,
         (Some(live), Some(waiting)) => {
             // A reopened page whose sign-in was done meanwhile goes on.
-            !query.again.is_empty() && live.session().newest_authn().is_none_or(|event| event.at < waiting.created)
+            !query.again.is_empty() && live.session().newest_authn().is_none_or(|event| event.at < waiting.claimed)
         }
     };
     if !asks {
@@ -160,7 +160,7 @@ pub async fn resume(web: Data<Web>, request: HttpRequest, query: Query<Resume>) 
     match &waiting.request {
         WaitingRequest::Page { path } => Ok(web.see_other(path).finish()),
         _ => {
-            let incoming = Incoming::resumed(&waiting, &query.r);
+            let incoming = Incoming::resumed(&waiting, &query.r, now);
             saml::answer(&web, &visitor, &browser, incoming).await
         }
     }

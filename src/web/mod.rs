@@ -49,8 +49,13 @@ pub struct Web {
 impl Web {
     /// The peer's address as a network knows it, behind trusted proxies.
     pub fn client_address(&self, request: &HttpRequest) -> String {
-        let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
-        client::address(request.peer_addr().map(|peer| peer.ip()), forwarded, &self.trusted_proxies)
+        // A proxy may add a line of its own below the client's. What cannot be read is a hop that cannot be believed.
+        let lines = |name: &str| {
+            let all: Vec<&str> = request.headers().get_all(name).map(|value| value.to_str().unwrap_or("?")).collect();
+            (!all.is_empty()).then(|| all.join(","))
+        };
+        let forwarded = lines("x-forwarded-for").or_else(|| lines("forwarded").map(|value| client::forwarded_for(&value)));
+        client::address(request.peer_addr().map(|peer| peer.ip()), forwarded.as_deref(), &self.trusted_proxies)
     }
 
     /// The same, parsed.

@@ -50,6 +50,8 @@ pub fn public(config: &mut ServiceConfig, max_body: usize) {
                 .route("/users/{name}", patch().to(api::change_user))
                 .route("/users/{name}", delete().to(api::remove_user))
                 .route("/groups", get().to(api::list_groups))
+                .route("/groups", post().to(api::add_group))
+                .route("/groups/{name}", delete().to(api::remove_group))
                 .route("/sessions", get().to(api::list_sessions))
                 .route("/sessions/{id}", delete().to(api::end_session))
                 .route("/traces", get().to(api::list_traces))

@@ -57,6 +57,13 @@ pub async fn post(web: Data<Web>, request: HttpRequest, body: Bytes) -> Result<H
         let refusal = saml_sso::broken_form("the form has no field SAMLRequest");
         return refused(&web, &visitor, refusal).await;
     };
+    // HTTP-POST-SimpleSign is not built: its signature must not be passed over in silence.
+    for name in ["Signature", "SigAlg", "SAMLResponse"] {
+        if form.get(name).is_some() {
+            let refusal = saml_sso::broken_form(&format!("the form has the field {name}, which does not belong to an HTTP-POST request"));
+            return refused(&web, &visitor, refusal).await;
+        }
+    }
     let waiting =
         WaitingRequest::SamlPost { saml_request: saml_request.to_owned(), relay_state: form.get("RelayState").map(str::to_owned) };
     if let Err(refusal) = saml_sso::check_parkable(&web.services, &waiting) {

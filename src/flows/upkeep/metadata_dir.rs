@@ -16,7 +16,7 @@ use crate::model::app::AppSource;
 use crate::model::event::AuditContext;
 use crate::model::event::Event;
 use crate::model::id::EntityId;
-use crate::saml::metadata::import::{Import, ImportOptions, import};
+use crate::saml::metadata::import::{Import, ImportOptions};
 
 /// Editors and copies write in several steps; this long after the last one the folder is read.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -24,8 +24,11 @@ const SETTLE: Duration = Duration::from_millis(200);
 const AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 const LOOK_FOR_FOLDER_EVERY: Duration = Duration::from_secs(1);
 
+/// Why files were left out when they were last read, by their names.
+pub type Rejected = BTreeMap<String, String>;
+
 /// Watches until the task is dropped. A folder that is not there (yet, or any more) is looked for every second.
-pub async fn run(services: Arc<Services>, directory: PathBuf) {
+pub async fn run(services: Arc<Services>, directory: PathBuf, mut rejected: Rejected) {
     let (tell, mut told) = mpsc::channel::<()>(1);
     let mut watcher = None;
     loop {
@@ -42,7 +45,7 @@ pub async fn run(services: Arc<Services>, directory: PathBuf) {
                 continue;
             }
         }
-        if let Err(fault) = scan(&services, &directory).await {
+        if let Err(fault) = scan(&services, &directory, &mut rejected).await {
             tracing::warn!(error = %fault, "the metadata folder cannot be taken over now");
         }
     }
@@ -60,16 +63,32 @@ fn watch(directory: &Path, tell: mpsc::Sender<()>) -> Option<notify::Recommended
     Some(watcher)
 }
 
-/// Brings the registry in line with the folder. A missing folder is an empty one.
-pub async fn scan(services: &Services, directory: &Path) -> Result<(), Fault> {
+/// Brings the registry in line with the folder. A folder that is not there or cannot be listed changes nothing: an app must
+/// not go off because a disk or a mount does.
+pub async fn scan(services: &Services, directory: &Path, rejected: &mut Rejected) -> Result<(), Fault> {
     let mut counted: BTreeMap<EntityId, String> = BTreeMap::new();
-    for path in xml_files(directory).await {
+    let files = match xml_files(directory).await {
+        Ok(files) => files,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            tracing::warn!(directory = %directory.display(), error = %error, "the metadata folder cannot be listed");
+            return Ok(());
+        }
+    };
+    for path in files {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let found = match read(services, &path).await {
-            Ok(found) => found,
+            Ok(found) => {
+                rejected.remove(&name);
+                found
+            }
             Err(reason) => {
-                tracing::warn!(file = %name, reason = %reason, "a metadata file is left out");
-                services.audit.record((services.clock)(), Event::AppMetadataRejected { source: name.clone(), reason }, by_files()).await?;
+                // Said once, not at every look.
+                if rejected.insert(name.clone(), reason.clone()).as_ref() != Some(&reason) {
+                    tracing::warn!(file = %name, reason = %reason, "a metadata file is left out");
+                    let event = Event::AppMetadataRejected { source: name.clone(), reason };
+                    services.audit.record((services.clock)(), event, by_files()).await?;
+                }
                 // What the file held before keeps working: a broken edit must not switch an app off.
                 keep_present(services, &name, &mut counted);
                 continue;
@@ -102,16 +121,16 @@ fn by_files() -> AuditContext {
 
 fn keep_present(services: &Services, file: &str, counted: &mut BTreeMap<EntityId, String>) {
     for sp in services.registry.all() {
-        if matches!(&sp.app.source, AppSource::File { path } if path == file) {
+        if matches!(&sp.app.source, AppSource::File { path, .. } if path == file) {
             counted.entry(sp.app.entity_id.clone()).or_insert_with(|| file.to_owned());
         }
     }
 }
 
-async fn xml_files(directory: &Path) -> Vec<PathBuf> {
+async fn xml_files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    let Ok(mut entries) = tokio::fs::read_dir(directory).await else { return files };
-    while let Ok(Some(entry)) = entries.next_entry().await {
+    let mut entries = tokio::fs::read_dir(directory).await?;
+    while let Some(entry) = entries.next_entry().await? {
         let path = entry.path();
         let hidden = entry.file_name().to_string_lossy().starts_with('.');
         if !hidden && path.extension().is_some_and(|end| end == "xml") {
@@ -119,12 +138,12 @@ async fn xml_files(directory: &Path) -> Vec<PathBuf> {
         }
     }
     files.sort();
-    files
+    Ok(files)
 }
 
 async fn read(services: &Services, path: &Path) -> Result<Import, String> {
     let bytes = tokio::fs::read(path).await.map_err(|error| error.to_string())?;
     let options = ImportOptions::new((services.clock)());
-    let parsed = tokio::task::spawn_blocking(move || import(&bytes, &options)).await.map_err(|error| error.to_string())?;
+    let parsed = apps::read_keeping(services, &bytes, options).await.map_err(|fault| fault.to_string())?;
     parsed.map_err(|refusal| format!("{} {}", refusal.sentence(), refusal.remedy()))
 }

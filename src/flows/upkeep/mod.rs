@@ -3,3 +3,4 @@
 pub mod changes;
 pub mod metadata_dir;
 pub mod prune;
+pub mod refresh;

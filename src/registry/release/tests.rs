@@ -80,7 +80,7 @@ pub(in crate::registry) fn app(presets: &[&str], rows: &[(&str, &str)]) -> App {
         name: "Grafana".to_owned(),
         enabled: true,
         entity_id: EntityId::parse("https://sp.example.com").unwrap(),
-        source: AppSource::Upload,
+        source: AppSource::Upload { signer: None },
         metadata: String::new(),
         saml: SamlSettings::default(),
         release: Release { presets: presets.iter().map(|name| (*name).to_owned()).collect(), rows: rows.iter().map(row).collect() },

@@ -65,6 +65,11 @@ impl ErrorAnswer {
         &self.acs
     }
 
+    /// Whether no request asked for it.
+    pub fn is_unsolicited(&self) -> bool {
+        self.in_response_to.is_none()
+    }
+
     pub fn denial(&self) -> &Denial {
         &self.denial
     }

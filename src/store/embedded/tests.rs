@@ -227,6 +227,7 @@ async fn strangers_cannot_fill_the_memory_with_waiting_requests() {
     let waiting = |number: i64| PendingRequest {
         browser: sha256(b""),
         created: NOW,
+        claimed: NOW,
         expires: NOW + Span::minutes(10) + Span::millis(number),
         request: WaitingRequest::Page { path: "/".to_owned() },
     };

@@ -28,7 +28,7 @@ type Fields = HashMap<String, String>;
 #[async_trait]
 impl Sessions for Redis {
     async fn create(&self, session: &Session) -> Result<()> {
-        // First the indexes: an entry too many is cleared away when it is read, a session too many could not be ended.
+        // First the indexes: an entry too many does no harm and goes with time, a session too many could not be ended.
         for index in [user_key(&session.user), ALL.to_owned()] {
             let mut script = self.scripts.index.key(index);
             script
@@ -106,10 +106,8 @@ impl Sessions for Redis {
                 match from_fields(fields)? {
                     Some(session) if session.is_live(now, &self.lifetime) => found.push(session),
                     Some(_) => {}
-                    None => {
-                        let gone: i64 = self.link.command(cmd("ZREM").arg(&index).arg(id.as_str())).await?;
-                        at -= gone as isize;
-                    }
+                    // It ended, or it is just being created and its index came first; old entries go when the next one comes.
+                    None => {}
                 }
             }
         }

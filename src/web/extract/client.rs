@@ -25,6 +25,19 @@ pub fn address(peer: Option<IpAddr>, forwarded_for: Option<&str>, trusted: &[Net
     address.to_string()
 }
 
+/// The `for` parameters of a Forwarded header (RFC 7239 4), in the form of X-Forwarded-For.
+pub fn forwarded_for(header: &str) -> String {
+    let hops: Vec<&str> = header
+        .split(',')
+        .map(|hop| {
+            let named = hop.split(';').filter_map(|pair| pair.trim().split_once('='));
+            let value = named.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value);
+            value.unwrap_or("?").trim_matches('"')
+        })
+        .collect();
+    hops.join(",")
+}
+
 /// What a throttle counts by: an IPv6 subscriber has a whole /64.
 pub fn throttle_key(address: &str) -> String {
     match address.parse::<IpAddr>() {
@@ -63,6 +76,15 @@ mod tests {
         assert_eq!(address(peer, Some("garbage"), &trusted), "10.0.0.1");
         assert_eq!(address(peer, Some("[2001:db8::1]:443"), &trusted), "2001:db8::1");
         assert_eq!(address(peer, None, &trusted), "10.0.0.1");
+    }
+
+    #[test]
+    fn the_standard_header_is_read_the_same_way() {
+        let peer = Some("10.0.0.1".parse().unwrap());
+        let trusted = networks(&["10.0.0.0/8"]);
+        let header = "for=6.6.6.6, for=\"[2001:db8::1]:443\";proto=https, for=10.0.0.2;by=10.0.0.1";
+        assert_eq!(address(peer, Some(&forwarded_for(header)), &trusted), "2001:db8::1");
+        assert_eq!(address(peer, Some(&forwarded_for("for=_hidden")), &trusted), "10.0.0.1");
     }
 
     #[test]

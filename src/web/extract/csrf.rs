@@ -53,3 +53,42 @@ impl Csrf {
         if digest::same(self.token(browser).as_bytes(), token.as_bytes()) { Ok(()) } else { Err(CsrfProblem::Foreign) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::web::extract::cookies::CookieJar;
+
+    const COOKIE: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    fn browser(cookie: Option<&str>) -> Browser {
+        let mut request = TestRequest::default();
+        if let Some(cookie) = cookie {
+            request = request.cookie(actix_web::cookie::Cookie::new("linkspan-browser", cookie.to_owned()));
+        }
+        CookieJar::new(false).browser(&request.to_http_request())
+    }
+
+    fn csrf() -> Csrf {
+        Csrf::new([7; 32], "https://id.example.com".to_owned())
+    }
+
+    #[test]
+    fn a_form_of_ours_from_the_same_browser_counts_and_no_other() {
+        let (csrf, browser_one) = (csrf(), browser(Some(COOKIE)));
+        let token = csrf.token(&browser_one);
+        let from = |origin: &str| TestRequest::default().insert_header(("origin", origin.to_owned())).to_http_request();
+        let silent = TestRequest::default().to_http_request();
+
+        assert_eq!(csrf.check(&from("https://id.example.com"), &browser_one, &token), Ok(()));
+        assert_eq!(csrf.check(&silent, &browser_one, &token), Ok(()), "a browser that sends no Origin");
+        for origin in ["https://evil.example.com", "null", "http://id.example.com", "https://id.example.com:8443"] {
+            assert_eq!(csrf.check(&from(origin), &browser_one, &token), Err(CsrfProblem::Foreign), "{origin}");
+        }
+        assert_eq!(csrf.check(&silent, &browser_one, ""), Err(CsrfProblem::Foreign));
+        assert_eq!(csrf.check(&silent, &browser(Some(&COOKIE.replace('a', "b"))), &token), Err(CsrfProblem::Foreign));
+        assert_eq!(csrf.check(&silent, &browser(None), &token), Err(CsrfProblem::NoCookie));
+    }
+}

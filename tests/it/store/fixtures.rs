@@ -51,7 +51,7 @@ pub fn app(id: &str, entity_id: &str) -> App {
         name: id.to_owned(),
         enabled: true,
         entity_id: EntityId::parse(entity_id).expect("an entity ID"),
-        source: AppSource::Upload,
+        source: AppSource::Upload { signer: None },
         metadata: "<md:EntityDescriptor/>".to_owned(),
         saml: SamlSettings::default(),
         release: Release::default(),

@@ -130,6 +130,7 @@ async fn a_waiting_request_is_kept_until_it_expires() {
         let request = PendingRequest {
             browser: digest("browser"),
             created: NOW,
+            claimed: NOW,
             expires: NOW + Span::minutes(10),
             request: WaitingRequest::SamlPost { saml_request: "PHNhbWw+".to_owned(), relay_state: Some("\u{0}&ä".to_owned()) },
         };

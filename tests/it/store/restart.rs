@@ -41,6 +41,7 @@ async fn everything_survives_a_restart() {
         let waiting = PendingRequest {
             browser: digest("b"),
             created: NOW,
+            claimed: NOW,
             expires: NOW + Span::minutes(10),
             request: WaitingRequest::Page { path: "/".to_owned() },
         };
@@ -221,8 +222,13 @@ async fn live_credentials_rest_only_as_digests() {
     on.stores.sessions.create(&one).await.unwrap();
     on.stores.api_keys.insert(&ApiKeyRecord { digest: digest(&api_key), ..super::fixtures::api_key("k1", "ci") }).await.unwrap();
     on.stores.setup.offer(&digest(&link), NOW).await.unwrap();
-    let waiting =
-        PendingRequest { browser: digest(&cookie), created: NOW, expires: NOW, request: WaitingRequest::Page { path: "/".to_owned() } };
+    let waiting = PendingRequest {
+        browser: digest(&cookie),
+        created: NOW,
+        claimed: NOW,
+        expires: NOW,
+        request: WaitingRequest::Page { path: "/".to_owned() },
+    };
     on.stores.pending.put(&digest(&address), &waiting).await.unwrap();
     on.stores.health.commit().await.unwrap();
 

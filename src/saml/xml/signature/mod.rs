@@ -62,6 +62,11 @@ impl SignatureAlgorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.uri() == uri)
     }
 
+    /// Only verified, where an SP was allowed it; never made.
+    pub fn rests_on_sha1(self) -> bool {
+        matches!(self, Self::RsaSha1 | Self::EcdsaSha1)
+    }
+
     /// The digest that is signed.
     pub fn hash(self) -> Hash {
         match self {
