@@ -220,6 +220,7 @@ async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
         trusted_proxies: config.listen.trusted_proxies.clone(),
         secure,
         metrics: Metrics::new(),
+        request_timeout: Duration::from_millis(u64::try_from(config.listen.request_timeout.as_millis()).unwrap_or(10_000)),
         draining: AtomicBool::new(false),
     });
 

@@ -95,6 +95,12 @@ impl TraceLog {
 
     /// Removes what is too old or too much.
     pub async fn prune(&self, now: Timestamp) -> store::Result<u64> {
-        self.store.prune(now - KEPT_FOR, KEPT_AT_MOST).await
+        let mut removed = 0;
+        loop {
+            match self.store.prune(now - KEPT_FOR, KEPT_AT_MOST).await? {
+                0 => return Ok(removed),
+                some => removed += some,
+            }
+        }
     }
 }

@@ -24,6 +24,6 @@ pub trait Traces: Send + Sync {
     async fn by_reference(&self, reference: &Reference) -> Result<Option<TraceRecord>>;
     /// The newest first.
     async fn list(&self, filter: &TraceFilter, limit: u32) -> Result<Vec<TraceRecord>>;
-    /// Removes what is older than `before`, and the oldest beyond `most`; returns how many went.
+    /// Removes some of what is older than `before`, and of the oldest beyond `most`; returns how many went, 0 when all did.
     async fn prune(&self, before: Timestamp, most: u64) -> Result<u64>;
 }

@@ -12,6 +12,7 @@ use crate::flows::command::{AppAdd, AppInput, Command, Reply, UserAdd};
 use crate::flows::dispatch;
 use crate::model::event::AuditContext;
 use crate::web::Web;
+use crate::web::extract::body::Body;
 
 /// A problem document.
 fn problem(status: StatusCode, title: &str, detail: &str, checks: Value) -> HttpResponse {
@@ -26,6 +27,16 @@ fn problem(status: StatusCode, title: &str, detail: &str, checks: Value) -> Http
         object.insert("checks".to_owned(), checks.clone());
     }
     builder.content_type("application/problem+json").insert_header((header::CACHE_CONTROL, "no-store")).body(body.to_string())
+}
+
+/// A body that was too large, too slow or broken.
+pub fn body_refused(status: StatusCode) -> HttpResponse {
+    let detail = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "send less; metadata may have 10 MiB",
+        StatusCode::REQUEST_TIMEOUT => "send the whole body sooner, or raise listen.request_timeout",
+        _ => "send the body as its headers announce it",
+    };
+    problem(status, status.canonical_reason().unwrap_or("Refused"), detail, Value::Null)
 }
 
 /// Finds the caller and holds the scope against the right: 401 without valid credentials, 403 without the right.
@@ -159,7 +170,7 @@ pub async fn list_apps(web: Data<Web>, request: HttpRequest) -> HttpResponse {
     run(&web, &request, "apps:read", Command::AppList, StatusCode::OK).await
 }
 
-pub async fn add_app(web: Data<Web>, request: HttpRequest, body: Bytes) -> HttpResponse {
+pub async fn add_app(web: Data<Web>, request: HttpRequest, body: Body) -> HttpResponse {
     // The right first: a stranger learns nothing of what a body should look like.
     if let Err(answer) = admit(&web, &request, "apps:write").await {
         return answer;
@@ -174,7 +185,7 @@ pub async fn show_app(web: Data<Web>, request: HttpRequest, id: Path<String>) ->
     run(&web, &request, "apps:read", Command::AppShow { id: id.into_inner() }, StatusCode::OK).await
 }
 
-pub async fn replace_app(web: Data<Web>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+pub async fn replace_app(web: Data<Web>, request: HttpRequest, id: Path<String>, body: Body) -> HttpResponse {
     if let Err(answer) = admit(&web, &request, "apps:write").await {
         return answer;
     }
@@ -188,7 +199,7 @@ pub async fn replace_app(web: Data<Web>, request: HttpRequest, id: Path<String>,
 }
 
 /// `PATCH /api/v1/apps/ID`: an object of settings in dotted form, as `{"saml.sign": "both", "enabled": false}`.
-pub async fn change_app(web: Data<Web>, request: HttpRequest, id: Path<String>, body: Bytes) -> HttpResponse {
+pub async fn change_app(web: Data<Web>, request: HttpRequest, id: Path<String>, body: Body) -> HttpResponse {
     if let Err(answer) = admit(&web, &request, "apps:write").await {
         return answer;
     }
@@ -239,7 +250,7 @@ pub async fn list_users(web: Data<Web>, request: HttpRequest) -> HttpResponse {
     run(&web, &request, "users:read", command, StatusCode::OK).await
 }
 
-pub async fn add_user(web: Data<Web>, request: HttpRequest, body: Bytes) -> HttpResponse {
+pub async fn add_user(web: Data<Web>, request: HttpRequest, body: Body) -> HttpResponse {
     if let Err(answer) = admit(&web, &request, "users:write").await {
         return answer;
     }
@@ -254,7 +265,7 @@ pub async fn show_user(web: Data<Web>, request: HttpRequest, name: Path<String>)
     run(&web, &request, "users:read", Command::UserShow { name: name.into_inner() }, StatusCode::OK).await
 }
 
-pub async fn change_user(web: Data<Web>, request: HttpRequest, name: Path<String>, body: Bytes) -> HttpResponse {
+pub async fn change_user(web: Data<Web>, request: HttpRequest, name: Path<String>, body: Body) -> HttpResponse {
     if let Err(answer) = admit(&web, &request, "users:write").await {
         return answer;
     }
@@ -285,7 +296,7 @@ pub async fn list_groups(web: Data<Web>, request: HttpRequest) -> HttpResponse {
 }
 
 /// `POST /api/v1/groups` with `{"name"}`.
-pub async fn add_group(web: Data<Web>, request: HttpRequest, body: Bytes) -> HttpResponse {
+pub async fn add_group(web: Data<Web>, request: HttpRequest, body: Body) -> HttpResponse {
     if let Err(answer) = admit(&web, &request, "users:write").await {
         return answer;
     }

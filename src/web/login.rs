@@ -1,7 +1,7 @@
 //! `/login`, and where an interrupted request goes on.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data, Query};
+use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
@@ -12,6 +12,7 @@ use crate::model::pending::{PendingRequest, WaitingRequest};
 use crate::model::secret::Secret;
 use crate::web::Web;
 use crate::web::error::{WebError, in_words};
+use crate::web::extract::body::Body;
 use crate::web::extract::client::throttle_key;
 use crate::web::extract::cookies::Browser;
 use crate::web::extract::csrf::CsrfProblem;
@@ -91,7 +92,7 @@ fn form(
 }
 
 /// `POST /login`: `username`, `password`; everything else hidden. A refused attempt answers 422 with the form.
-pub async fn submit(web: Data<Web>, request: HttpRequest, body: Bytes) -> Result<HttpResponse, WebError> {
+pub async fn submit(web: Data<Web>, request: HttpRequest, body: Body) -> Result<HttpResponse, WebError> {
     let form_data = Form::parse(&body).map_err(|_| WebError::plain(&web, StatusCode::BAD_REQUEST, "form"))?;
     let (visitor, browser) = web.visitor(&request);
     check_form(&web, &request, &browser, &form_data)?;

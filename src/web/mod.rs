@@ -17,6 +17,7 @@ pub mod setup;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -42,6 +43,8 @@ pub struct Web {
     /// Whether the public URL is https.
     pub secure: bool,
     pub metrics: Metrics,
+    /// How long a body may take to arrive.
+    pub request_timeout: Duration,
     /// Set while the server drains: readiness turns false.
     pub draining: AtomicBool,
 }

@@ -1,12 +1,13 @@
 //! `/apps`, `/logout`, `/`.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::flows::{logout, portal};
 use crate::web::Web;
 use crate::web::error::{WebError, in_words};
+use crate::web::extract::body::Body;
 use crate::web::extract::form::Form;
 use crate::web::headers::FormAction;
 use crate::web::login::check_form;
@@ -49,7 +50,7 @@ pub async fn ask(web: Data<Web>, request: HttpRequest) -> Result<HttpResponse, W
 }
 
 /// `POST /logout`.
-pub async fn leave(web: Data<Web>, request: HttpRequest, body: Bytes) -> Result<HttpResponse, WebError> {
+pub async fn leave(web: Data<Web>, request: HttpRequest, body: Body) -> Result<HttpResponse, WebError> {
     let data = Form::parse(&body).map_err(|_| WebError::plain(&web, StatusCode::BAD_REQUEST, "form"))?;
     let (visitor, browser) = web.visitor(&request);
     check_form(&web, &request, &browser, &data)?;

@@ -1,7 +1,7 @@
 //! `/saml/…`: our metadata, single sign-on, IdP-initiated sign-on.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Bytes, Data, Query};
+use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +12,7 @@ use crate::flows::{Visitor, metadata, pending};
 use crate::model::pending::WaitingRequest;
 use crate::web::Web;
 use crate::web::error::WebError;
+use crate::web::extract::body::Body;
 use crate::web::extract::cookies::Browser;
 use crate::web::extract::form::Form;
 use crate::web::headers::FormAction;
@@ -43,7 +44,7 @@ pub async fn redirect(web: Data<Web>, request: HttpRequest) -> Result<HttpRespon
 
 /// `POST /saml/sso`: HTTP-POST. A cross-site post brings no cookie of ours, so it is parked and goes on at our own GET, where
 /// SameSite=Lax cookies arrive.
-pub async fn post(web: Data<Web>, request: HttpRequest, body: Bytes) -> Result<HttpResponse, WebError> {
+pub async fn post(web: Data<Web>, request: HttpRequest, body: Body) -> Result<HttpResponse, WebError> {
     let (visitor, _) = web.visitor(&request);
     let now = (web.services.clock)();
     let form = match Form::parse(&body) {

@@ -1,13 +1,14 @@
 //! `/setup/TOKEN`: the first administrator.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::flows::setup::{self, Administrator, SetUp};
 use crate::model::secret::Secret;
 use crate::web::Web;
 use crate::web::error::WebError;
+use crate::web::extract::body::Body;
 use crate::web::extract::form::Form;
 use crate::web::headers::FormAction;
 use crate::web::login::check_form;
@@ -44,7 +45,7 @@ fn form(web: &Web, request: &HttpRequest, status: StatusCode, page: SetupPage) -
 }
 
 /// `POST /setup/TOKEN`.
-pub async fn submit(web: Data<Web>, request: HttpRequest, token: Path<String>, body: Bytes) -> Result<HttpResponse, WebError> {
+pub async fn submit(web: Data<Web>, request: HttpRequest, token: Path<String>, body: Body) -> Result<HttpResponse, WebError> {
     let data = Form::parse(&body).map_err(|_| WebError::plain(&web, StatusCode::BAD_REQUEST, "form"))?;
     let (visitor, browser) = web.visitor(&request);
     check_form(&web, &request, &browser, &data)?;

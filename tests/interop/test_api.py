@@ -110,3 +110,38 @@ def test_a_key_bound_to_a_network_is_worth_nothing_elsewhere(idp):
     assert call(idp, "GET", "apps", made["key"]).status_code in (401, 403)
     spoofed = call(idp, "GET", "apps", made["key"], headers={"X-Forwarded-For": "10.1.1.1", "Forwarded": "for=10.1.1.1"})
     assert spoofed.status_code in (401, 403)
+
+
+def test_a_key_never_makes_an_administrator(idp):
+    key = idp.api_key("users:write", "users:read")
+
+    made = call(idp, "POST", "users", key, json={"name": "mallory", "password": "correct horse battery staple", "admin": True})
+    changed = call(idp, "PATCH", "users/alice", key, json={"admin": "true"})
+
+    assert made.status_code == changed.status_code == 403
+    assert call(idp, "GET", "users/mallory", key).status_code == 404
+    assert call(idp, "GET", "users/alice", key).json()["admin"] is False
+
+
+@pytest.mark.parametrize("hash", ["$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g", "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g", "plain"])
+def test_a_password_hash_that_is_too_dear_or_too_cheap_is_refused(idp, hash):
+    key = idp.api_key("users:write")
+
+    assert call(idp, "POST", "users", key, json={"name": "heavy", "password_hash": hash}).status_code == 422
+
+
+def test_groups_are_made_and_removed(idp):
+    key = idp.api_key("users:write", "users:read")
+
+    assert call(idp, "POST", "groups", key, json={"name": "night shift"}).status_code == 201
+    assert "night shift" in call(idp, "GET", "groups", key).text
+    assert call(idp, "DELETE", "groups/night shift", key).status_code == 200
+    assert "night shift" not in call(idp, "GET", "groups", key).text
+
+
+def test_a_removal_on_an_old_state_is_refused(idp, make_sp):
+    app = idp.cli("app", "show", make_sp(idp).entity_id, "-o", "json")
+    key = idp.api_key("apps:write", "apps:read")
+
+    assert call(idp, "DELETE", f"apps/{app['id']}", key, headers={"If-Match": '"999"'}).status_code == 412
+    assert call(idp, "DELETE", f"apps/{app['id']}", key, headers={"If-Match": f'"{app["revision"]}"'}).status_code == 200

@@ -185,3 +185,57 @@ def test_a_new_key_is_published_before_it_signs(own_idp, make_sp, sign_on):
 
     idp.metadata = Browser().get(f"{idp.base}/saml/metadata").text
     assert published == set(signing_certificates(idp.metadata)), "the old key stays until it is retired"
+
+
+def test_an_app_that_somebody_switched_off_is_not_switched_on_by_its_file(own_idp, make_sp, browser):
+    idp = own_idp()
+    folder = idp.folder / "metadata"
+    folder.mkdir(exist_ok=True)
+    sp = make_sp(idp, register=False)
+    (folder / "app.xml").write_text(sp.metadata)
+    until(lambda: sp.request().go(Browser()).sign_in, 10, "the file is imported")
+    app = next(app["id"] for app in idp.cli("app", "list", "-o", "json") if app["entity_id"] == sp.entity_id)
+
+    idp.cli("app", "set", app, "enabled=false")
+    (folder / "app.xml").write_text(sp.metadata.replace(sp.acs, sp.acs + "-2"))
+    until(lambda: sp.acs + "-2" in str(idp.cli("app", "show", app, "-o", "json")), 10, "the change is read")
+
+    assert idp.cli("app", "show", app, "-o", "json")["enabled"] is False
+    assert sp.request().go(browser).sign_in is None
+
+
+def test_settings_that_make_an_app_unusable_are_refused(idp, make_sp):
+    sp = make_sp(idp, register=False, acs="http://plain.example.org/acs")
+    (idp.folder / "plain.xml").write_text(sp.metadata)
+    app = idp.cli("app", "add", "plain.xml", "--allow-http", "-o", "json")["id"]
+
+    assert idp.run("app", "set", app, "saml.allow_http=false").returncode == 1
+    (idp.folder / "plain.xml").write_text(sp.metadata.replace("/acs", "/acs2"))
+    replaced = idp.cli("app", "add", "plain.xml", "--replace", "-o", "json")
+
+    assert replaced["result"] == "replaced" and replaced["saml"]["allow_http"] is True
+    assert idp.run("app", "set", app, "saml.nameid.format=email").returncode == 1
+    assert idp.run("app", "set", app, "saml.signature_algorithm=http://www.w3.org/2000/09/xmldsig#rsa-sha1").returncode == 1
+
+
+@pytest.mark.clause("SDP-IDP14")
+def test_a_scope_of_one_app_is_published(own_idp, make_sp, browser):
+    idp = own_idp()
+    app = idp.cli("app", "show", make_sp(idp).entity_id, "-o", "json")["id"]
+
+    idp.cli("app", "set", app, "saml.scope=example.edu")
+
+    assert ">example.edu</shibmd:Scope>" in browser.get(f"{idp.url}/saml/metadata").text
+
+
+def test_a_preview_establishes_nothing(idp, make_sp, browser, sign_on):
+    sp = make_sp(idp)
+    persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+    app = idp.cli("app", "show", sp.entity_id, "-o", "json")["id"]
+    idp.cli("app", "set", app, "saml.nameid.format=persistent")
+
+    idp.cli("app", "preview", app, "--user", "alice", "-o", "json")
+
+    request = sp.request(nameid_format=persistent, allow_create="false")
+    with pytest.raises(Exception, match="InvalidNameIDPolicy|invalid|Requester"):
+        sp.receive(sign_on(browser, request, "alice"), request)

@@ -2,11 +2,13 @@
 
 import base64
 import re
+import socket
 import time
 import zlib
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
+import requests
 from harness.browser import Browser, origin_of
 from harness.people import PASSWORD
 from harness.sp import POST, REDIRECT, make_key_pair
@@ -362,3 +364,49 @@ def test_clocks_may_differ_by_some_minutes(idp, make_sp, browser, minutes):
     instant = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60 * minutes))
 
     assert browser.get(redirect(idp, message(sp, idp, IssueInstant=instant))).sign_in
+
+
+def test_a_simple_sign_signature_is_not_passed_over(idp, make_sp, browser):
+    request = make_sp(idp).request(POST)
+
+    page = browser.post(request.url, {**request.fields, "SigAlg": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "Signature": "AAAA"}, "https://sp.example.org")
+
+    assert page.status == 400 and page.sign_in is None and page.answer is None
+
+
+def test_a_forced_request_that_lay_in_wait_still_asks(idp, make_sp, browser, sign_on):
+    """Whoever parked it knows its key; the victim's sign-in of meanwhile must not count for it."""
+    sp = make_sp(idp)
+    forced = sp.request(POST, force_authn="true")
+    parked = requests.post(forced.url, data=forced.fields, headers={"Origin": "https://sp.example.org"}, allow_redirects=False, timeout=20)
+    sign_on(browser, sp.request(), "alice")
+
+    page = browser.get(f"{idp.url}{parked.headers['location']}")
+
+    assert page.sign_in is not None and page.answer is None
+
+
+def test_an_unasked_answer_is_never_an_error(idp, make_sp, browser, sign_on):
+    sp = make_sp(idp)
+    app = idp.cli("app", "show", sp.entity_id, "-o", "json")["id"]
+    idp.cli("app", "set", app, "saml.nameid.format=emailAddress")
+    sign_on(browser, sp.request(), "alice")
+    idp.cli("user", "set", "alice", "email=")
+    try:
+        page = browser.get(f"{idp.url}/saml/start?sp={sp.entity_id}")
+    finally:
+        idp.cli("user", "set", "alice", "email=alice@example.org")
+
+    assert page.answer is None and page.status == 400
+
+
+def test_a_body_that_is_too_large_or_too_slow_gets_an_answer(own_idp):
+    idp = own_idp({"listen": 'request_timeout = "1s"'}, people=False)
+
+    large = requests.post(f"{idp.url}/login", data={"username": "x" * (2 << 20)}, timeout=20)
+    with socket.create_connection(("127.0.0.1", idp.port), timeout=20) as slow:
+        slow.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nusername=")
+        head = slow.recv(4096).decode()
+
+    assert large.status_code == 413 and "<h1>" in large.text
+    assert head.startswith("HTTP/1.1 408 ")

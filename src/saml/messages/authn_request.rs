@@ -44,6 +44,16 @@ pub struct RequestedSubject {
     pub confirmation_methods: Vec<String>,
 }
 
+impl RequestedSubject {
+    /// The NameID, where it is one that can be read.
+    pub fn name_id(&self) -> Option<&NameId> {
+        match &self.identifier {
+            Some(RequestedIdentifier::NameId(name_id)) => Some(name_id),
+            Some(RequestedIdentifier::Unreadable(_)) | None => None,
+        }
+    }
+}
+
 /// How the Subject names the person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestedIdentifier {

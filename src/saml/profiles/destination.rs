@@ -51,7 +51,7 @@ impl<'r> Wish<'r> {
 pub enum Chosen {
     /// The address that was asked for, or the default one.
     Here(AcsUrl, Check),
-    /// What was asked for is registered but cannot be served; the default address is told so.
+    /// What was asked for cannot be served, and no address was named that is not on file; the default address is told so.
     Instead(AcsUrl, Box<Denial>),
     /// No registered address fits: nobody is answered.
     Nowhere(Box<Check>),
@@ -61,15 +61,7 @@ pub enum Chosen {
 pub fn choose(metadata: &SpMetadata, settings: &SamlSettings, wish: &Wish<'_>) -> Chosen {
     let usable: Vec<&AcsEndpoint> = metadata.acs.iter().filter(|endpoint| counts(endpoint, settings)).collect();
     match (wish.url, wish.index) {
-        // Core 3.4.1: the URL and the index exclude each other.
-        (Some(url), Some(index)) => Chosen::Nowhere(Box::new(
-            Check::failed(
-                &spec::ACS_REGISTERED,
-                "The request names an AssertionConsumerServiceURL and an AssertionConsumerServiceIndex.",
-                "Let the app send only one of the two.",
-            )
-            .seen(format!("{url}, index {index}")),
-        )),
+        (Some(url), Some(index)) => by_both(&usable, settings, url, index),
         (Some(url), None) => by_url(&usable, settings, url, wish.binding),
         (None, Some(index)) => by_index(&usable, settings, index, wish.binding),
         (None, None) => by_default(&usable, settings, wish.binding),
@@ -106,23 +98,33 @@ fn by_url(usable: &[&AcsEndpoint], settings: &SamlSettings, url: &str, binding: 
         Some(acs) => here(acs, "asked for by URL"),
         None => {
             let asked = binding.map(ToOwned::to_owned).or_else(|| registered.first().map(|endpoint| endpoint.binding.uri().to_owned()));
-            instead(usable, settings, asked)
+            unsupported(usable, settings, asked)
         }
     }
+}
+
+/// Core 3.4.1: the URL and the index exclude each other. An address that is not on file weighs more than that.
+fn by_both(usable: &[&AcsEndpoint], settings: &SamlSettings, url: &str, index: u16) -> Chosen {
+    if !usable.iter().any(|endpoint| endpoint.location == url) {
+        return Chosen::Nowhere(Box::new(not_registered(usable, url)));
+    }
+    let check = Check::failed(
+        &spec::ACS_REGISTERED,
+        "The request names an AssertionConsumerServiceURL and an AssertionConsumerServiceIndex.",
+        "Let the app send only one of the two.",
+    );
+    instead(usable, settings, status::REQUEST_DENIED, check.seen(format!("{url}, index {index}")))
 }
 
 fn by_index(usable: &[&AcsEndpoint], settings: &SamlSettings, index: u16, binding: Option<&str>) -> Chosen {
     let Some(endpoint) = usable.iter().find(|endpoint| endpoint.index == Some(index)) else {
         let allowed = usable.iter().filter_map(|endpoint| Some(format!("{} is {}", endpoint.index?, endpoint.location)));
-        return Chosen::Nowhere(Box::new(
-            Check::failed(
-                &spec::ACS_REGISTERED,
-                format!("The request asks for the AssertionConsumerService with index {index}, which is not on file."),
-                "Import the app's metadata again if it was changed, or correct the index in the app.",
-            )
-            .seen(index.to_string())
-            .allowed(allowed),
-        ));
+        let check = Check::failed(
+            &spec::ACS_REGISTERED,
+            format!("The request asks for the AssertionConsumerService with index {index}, which is not on file."),
+            "Import the app's metadata again if it was changed, or correct the index in the app.",
+        );
+        return instead(usable, settings, status::REQUEST_DENIED, check.seen(index.to_string()).allowed(allowed));
     };
     let fits = binding.is_none_or(|uri| endpoint.binding.uri() == uri);
     match AcsUrl::of(endpoint, settings) {
@@ -136,7 +138,7 @@ fn by_index(usable: &[&AcsEndpoint], settings: &SamlSettings, index: u16, bindin
             Chosen::Here(acs.clone(), check.seen(acs.as_str()))
         }
         Some(acs) if fits => here(acs, "asked for by index"),
-        _ => instead(usable, settings, Some(binding.unwrap_or_else(|| endpoint.binding.uri()).to_owned())),
+        _ => unsupported(usable, settings, Some(binding.unwrap_or_else(|| endpoint.binding.uri()).to_owned())),
     }
 }
 
@@ -145,7 +147,7 @@ fn by_default(usable: &[&AcsEndpoint], settings: &SamlSettings, binding: Option<
         usable.iter().copied().filter(|endpoint| binding.is_none_or(|uri| endpoint.binding.uri() == uri)).collect();
     match default_of(&fitting, settings) {
         Some(acs) => here(acs, "the default one"),
-        None => instead(usable, settings, binding.map(ToOwned::to_owned)),
+        None => unsupported(usable, settings, binding.map(ToOwned::to_owned)),
     }
 }
 
@@ -161,8 +163,16 @@ fn here(acs: AcsUrl, why: &'static str) -> Chosen {
     Chosen::Here(acs, check)
 }
 
-/// The default address is told that the binding is not supported (Core 3.2.2.2).
-fn instead(usable: &[&AcsEndpoint], settings: &SamlSettings, asked: Option<String>) -> Chosen {
+/// The default address is told what is wrong (Core 3.2.2.2).
+fn instead(usable: &[&AcsEndpoint], settings: &SamlSettings, second: &'static str, check: Check) -> Chosen {
+    match default_of(usable, settings) {
+        Some(acs) => Chosen::Instead(acs, Box::new(Denial::requester(Some(second), check))),
+        None => Chosen::Nowhere(Box::new(check)),
+    }
+}
+
+/// The binding is none that could be used.
+fn unsupported(usable: &[&AcsEndpoint], settings: &SamlSettings, asked: Option<String>) -> Chosen {
     let asked = asked.unwrap_or_else(|| "none".to_owned());
     let check = if matches!(Binding::from(asked.clone()), Binding::HttpRedirect) {
         Check::failed(
@@ -178,11 +188,7 @@ fn instead(usable: &[&AcsEndpoint], settings: &SamlSettings, asked: Option<Strin
         )
     };
     let bindings = usable.iter().filter(|endpoint| endpoint.binding.is_built()).map(|endpoint| endpoint.binding.uri().to_owned()).take(1);
-    let check = check.seen(asked).allowed(bindings);
-    match default_of(usable, settings) {
-        Some(acs) => Chosen::Instead(acs, Box::new(Denial::requester(Some(status::UNSUPPORTED_BINDING), check))),
-        None => Chosen::Nowhere(Box::new(check)),
-    }
+    instead(usable, settings, status::UNSUPPORTED_BINDING, check.seen(asked).allowed(bindings))
 }
 
 fn not_registered(usable: &[&AcsEndpoint], url: &str) -> Check {

@@ -1,7 +1,7 @@
 //! Which NameID an answer gets (Core 3.4.1.1, 8.3).
 
 use crate::model::check::Check;
-use crate::model::session::NameIdPlan;
+use crate::model::session::{NameId, NameIdPlan};
 use crate::saml::messages::authn_request::NameIdPolicy;
 use crate::saml::names::{name_id, status};
 use crate::saml::profiles::denial::Denial;
@@ -11,25 +11,29 @@ use crate::saml::spec;
 /// Formats that are made without further settings.
 const KNOWN: [&str; 4] = [name_id::PERSISTENT, name_id::TRANSIENT, name_id::EMAIL, name_id::UNSPECIFIED];
 
-/// Decides the format by the request, else by the app's settings, else by the first known format of its metadata, else
-/// persistent.
+/// Decides the format by the request's policy, else by the NameID of its Subject, else by the app's settings, else by the
+/// first known format of its metadata, else persistent. `subject` is the NameID that the request names the person by: only an
+/// answer in its format matches it strongly (Core 3.3.4).
 ///
 /// # Errors
 /// `InvalidNameIDPolicy` where the request demands a format that is not given, an encrypted one without a key to encrypt for,
 /// or names somebody else's namespace.
-pub fn decide_name_id(policy: Option<&NameIdPolicy>, sp: &SpView) -> Result<(NameIdPlan, Check), Box<Denial>> {
+pub fn decide_name_id(policy: Option<&NameIdPolicy>, subject: Option<&NameId>, sp: &SpView) -> Result<(NameIdPlan, Check), Box<Denial>> {
     let requested = policy.and_then(|policy| policy.format.as_deref());
     let encrypt = requested == Some(name_id::ENCRYPTED);
-    let (format, why) = match requested {
-        None | Some(name_id::ENCRYPTED) => by_default(sp),
-        Some(name_id::UNSPECIFIED) => match by_default(sp) {
+    let of_subject =
+        subject.map(|subject| subject.format.as_str()).filter(|format| *format != name_id::UNSPECIFIED && is_given(sp, format));
+    let (format, why) = match (requested, of_subject) {
+        (None | Some(name_id::ENCRYPTED | name_id::UNSPECIFIED), Some(format)) => (format, Default::Subject),
+        (None | Some(name_id::ENCRYPTED), None) => by_default(sp),
+        (Some(name_id::UNSPECIFIED), None) => match by_default(sp) {
             // The request leaves the choice to us, but asks for no more than a name; settings and metadata may say better.
             (_, Default::Nothing) => (name_id::UNSPECIFIED, Default::Request),
             (_, Default::Metadata) if lists(sp, name_id::UNSPECIFIED) => (name_id::UNSPECIFIED, Default::Request),
             chosen => chosen,
         },
-        Some(format) if KNOWN.contains(&format) || is_custom(sp, format) => (format, Default::Request),
-        Some(format) => return Err(unknown_format(sp, format)),
+        (Some(format), _) if is_given(sp, format) => (format, Default::Request),
+        (Some(format), _) => return Err(unknown_format(sp, format)),
     };
     if encrypt && let Err(check) = sp.encryption(true) {
         return Err(Box::new(Denial::requester(Some(status::INVALID_NAME_ID_POLICY), *check)));
@@ -54,6 +58,7 @@ pub fn format_uri(setting: &str) -> &str {
 #[derive(Clone, Copy)]
 enum Default {
     Request,
+    Subject,
     Settings,
     Metadata,
     Nothing,
@@ -63,6 +68,7 @@ impl Default {
     fn words(self) -> &'static str {
         match self {
             Self::Request => "the format that the request names",
+            Self::Subject => "the format by which the request names the person",
             Self::Settings => "the format of the app's settings",
             Self::Metadata => "the first known format of the app's metadata",
             Self::Nothing => "persistent, since nobody says otherwise",
@@ -82,6 +88,11 @@ fn by_default(sp: &SpView) -> (&str, Default) {
 
 fn lists(sp: &SpView, format: &str) -> bool {
     sp.metadata.name_id_formats.iter().any(|listed| listed == format)
+}
+
+/// Whether this app can get the format.
+fn is_given(sp: &SpView, format: &str) -> bool {
+    KNOWN.contains(&format) || is_custom(sp, format)
 }
 
 /// A format of one's own, which the settings give a value for.

@@ -92,13 +92,14 @@ pub fn respond(
         Err(error) => return Err(Box::new(accepted.deny(Denial::our_fault(crypto_check(&error))))),
     };
     let (acs, relay_state, _, mut trace) = accepted.into_parts();
-    trace.push(Check::passed(&spec::SIGN_POSSIBLE, key.algorithm().to_string()));
+    trace.push(sp.check_signing(key.algorithm()));
     trace.push(Check::passed(
         &spec::ENCRYPT_POSSIBLE,
         match encryption {
             Encryption::Nothing => "not encrypted",
             Encryption::NameId(_) => "the NameID is encrypted",
             Encryption::Assertion(_) => "the assertion is encrypted",
+            Encryption::Both(_) => "the assertion is encrypted, and the NameID inside as well",
         },
     ));
     Ok(OutgoingResponse { acs, xml, relay_state, response_id: ids.response, assertion_id: Some(ids.assertion), plain, trace })
@@ -161,8 +162,8 @@ fn build(
     let &Tools { entity_id, key, encryption, ids, now } = tools;
     let acs = accepted.acs().as_str();
     let in_response_to = accepted.request().map(|request| request.id.as_str());
-    let encrypted_name_id = match (encryption, facts.name_id) {
-        (Encryption::NameId(target), Some(name_id)) => {
+    let encrypted_name_id = match (encryption.of_name_id(), facts.name_id) {
+        (Some(target), Some(name_id)) => {
             let mut plain = Writer::with_capacity(512);
             write_name_id(&mut plain, name_id);
             // Written as it stands inside of a Subject, which already declares the prefix.
@@ -198,8 +199,8 @@ fn build(
 
     let mut writer = Writer::with_capacity(16 << 10);
     let response_at = start_response(&mut writer, &response, &Status::SUCCESS);
-    let (mut xml, plain) = match encryption {
-        Encryption::Assertion(target) => {
+    let (mut xml, plain) = match encryption.of_assertion() {
+        Some(target) => {
             // Core 6.2: signed first, then encrypted.
             let mut inner = Writer::with_capacity(12 << 10);
             let signature_at = write_assertion(&mut inner, &assertion);
@@ -211,7 +212,7 @@ fn build(
             encrypt(&plain, Wrapper::EncryptedAssertion, (&target.key, target.choice), &mut writer, random)?;
             (writer.finish(), Some(plain))
         }
-        Encryption::Nothing | Encryption::NameId(_) => {
+        None => {
             let from = writer.offset();
             let signature_at = write_assertion(&mut writer, &assertion);
             let to = writer.offset();

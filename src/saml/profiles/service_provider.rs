@@ -8,6 +8,7 @@ use crate::model::check::Check;
 use crate::model::sp::{SpKey, SpMetadata};
 use crate::model::time::Timestamp;
 use crate::saml::bindings::VerifyPolicy;
+use crate::saml::messages::shown;
 use crate::saml::spec;
 use crate::saml::xml::encryption::{EncryptionChoice, EncryptionPolicy};
 use crate::saml::xml::signature::sign::SigningKey;
@@ -40,7 +41,28 @@ pub enum Encryption<'sp> {
     Nothing,
     /// The NameID alone.
     NameId(&'sp EncryptionTarget),
+    /// The assertion; the NameID stays readable inside.
     Assertion(&'sp EncryptionTarget),
+    /// The assertion, and the NameID inside once more.
+    Both(&'sp EncryptionTarget),
+}
+
+impl<'sp> Encryption<'sp> {
+    /// Whom the NameID is encrypted for, if it is.
+    pub fn of_name_id(self) -> Option<&'sp EncryptionTarget> {
+        match self {
+            Self::NameId(target) | Self::Both(target) => Some(target),
+            Self::Nothing | Self::Assertion(_) => None,
+        }
+    }
+
+    /// Whom the assertion is encrypted for, if it is.
+    pub fn of_assertion(self) -> Option<&'sp EncryptionTarget> {
+        match self {
+            Self::Assertion(target) | Self::Both(target) => Some(target),
+            Self::Nothing | Self::NameId(_) => None,
+        }
+    }
 }
 
 impl SpView {
@@ -78,14 +100,20 @@ impl SpView {
     pub fn encryption(&self, name_id: bool) -> Result<Encryption<'_>, Box<Check>> {
         let name_id = name_id || self.settings.encrypt_name_id;
         match (self.settings.encrypt, &self.encryption) {
-            // An encrypted assertion hides the NameID too; encrypting it twice is what SPs choke on.
+            // An encrypted assertion hides the NameID too; who asks for an EncryptedID gets one inside all the same.
+            (Encrypt::WhenPossible | Encrypt::Always, Ok(target)) if name_id => Ok(Encryption::Both(target)),
             (Encrypt::WhenPossible | Encrypt::Always, Ok(target)) => Ok(Encryption::Assertion(target)),
             (Encrypt::Never, Ok(target)) if name_id => Ok(Encryption::NameId(target)),
             (Encrypt::Never | Encrypt::WhenPossible, _) if !name_id => Ok(Encryption::Nothing),
             (_, Err(why)) => Err(Box::new(Check::failed(
                 &spec::ENCRYPT_POSSIBLE,
                 format!("Encryption is demanded, but {why}."),
-                "Import metadata with an encryption certificate (RSA), or set saml.encrypt=when_possible.",
+                if self.settings.encrypt == Encrypt::Always {
+                    "Import metadata with an encryption certificate (RSA), or set saml.encrypt=when_possible."
+                } else {
+                    "Import metadata with an encryption certificate (RSA), or let neither saml.encrypt_name_id nor the app ask for an \
+                     encrypted NameID."
+                },
             ))),
             (_, Ok(_)) => Ok(Encryption::Nothing),
         }
@@ -94,6 +122,22 @@ impl SpView {
     /// Our signature algorithms that suit it, the best first.
     pub fn algorithms(&self) -> &[SignatureAlgorithm] {
         &self.algorithms
+    }
+
+    /// What there is to say about signing for it by an algorithm: a warning where it declares others only and no setting
+    /// overrules that.
+    pub fn check_signing(&self, algorithm: SignatureAlgorithm) -> Check {
+        if self.settings.signature_algorithm.is_some() || declares(&self.metadata, algorithm) {
+            return Check::passed(&spec::SIGN_POSSIBLE, algorithm.to_string());
+        }
+        let declared: Vec<&str> = self.metadata.signing_methods.iter().chain(&self.metadata.digest_methods).map(String::as_str).collect();
+        Check::warned(
+            &spec::SIGN_POSSIBLE,
+            format!("{algorithm}, although the app declares only algorithms that we do not sign with."),
+            "Ask the app's people whether it verifies this one and to declare it in the metadata; or set saml.signature_algorithm.",
+        )
+        .seen(shown(&declared.join(" ")))
+        .allowed([algorithm.uri().to_owned()])
     }
 }
 
@@ -110,22 +154,28 @@ fn choose_encryption(metadata: &SpMetadata, settings: &SamlSettings) -> Result<E
     Err(why)
 }
 
-/// The setting alone; else what the SP declares (`alg:SigningMethod`) in its order; else RSA-SHA256 (contract).
+/// The setting alone; else what the SP declares (`alg:SigningMethod`, `alg:DigestMethod`); last RSA-SHA256 (contract).
 fn choose_algorithms(metadata: &SpMetadata, settings: &SamlSettings) -> Vec<SignatureAlgorithm> {
     if let Some(uri) = &settings.signature_algorithm {
         return SignatureAlgorithm::from_uri(uri).into_iter().collect();
     }
-    let declared = metadata.signing_methods.iter().filter_map(|uri| SignatureAlgorithm::from_uri(uri));
-    let digest_fits = |algorithm: &SignatureAlgorithm| {
-        metadata.digest_methods.is_empty() || metadata.digest_methods.iter().any(|uri| uri == algorithm.digest_uri())
+    let methods = match (metadata.signing_methods.is_empty(), metadata.digest_methods.is_empty()) {
+        (true, true) => Vec::new(),
+        (true, false) => vec![SignatureAlgorithm::RsaSha256, SignatureAlgorithm::RsaSha384, SignatureAlgorithm::RsaSha512],
+        (false, _) => metadata.signing_methods.iter().filter_map(|uri| SignatureAlgorithm::from_uri(uri)).collect(),
     };
-    let declared: Vec<SignatureAlgorithm> = declared.filter(|algorithm| !is_sha1(*algorithm)).collect();
-    let (mut best, rest): (Vec<_>, Vec<_>) = declared.into_iter().partition(digest_fits);
-    best.extend(rest);
-    if !best.contains(&SignatureAlgorithm::RsaSha256) {
-        best.push(SignatureAlgorithm::RsaSha256);
+    let mut chosen: Vec<SignatureAlgorithm> =
+        methods.into_iter().filter(|algorithm| !is_sha1(*algorithm) && declares(metadata, *algorithm)).collect();
+    if !chosen.contains(&SignatureAlgorithm::RsaSha256) {
+        chosen.push(SignatureAlgorithm::RsaSha256);
     }
-    best
+    chosen
+}
+
+/// Whether the metadata leaves room for an algorithm: what it is silent about, it leaves open.
+fn declares(metadata: &SpMetadata, algorithm: SignatureAlgorithm) -> bool {
+    let fits = |declared: &[String], uri: &str| declared.is_empty() || declared.iter().any(|one| one == uri);
+    fits(&metadata.signing_methods, algorithm.uri()) && fits(&metadata.digest_methods, algorithm.digest_uri())
 }
 
 fn is_sha1(algorithm: SignatureAlgorithm) -> bool {

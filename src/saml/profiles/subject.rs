@@ -38,7 +38,7 @@ pub fn check_supported(subject: &RequestedSubject) -> Result<(), Box<Denial>> {
 /// # Errors
 /// `UnknownPrincipal` where it is somebody else.
 pub fn check_subject(subject: Option<&RequestedSubject>, issued: Option<&NameId>) -> Result<Option<Check>, Box<Denial>> {
-    let Some(RequestedIdentifier::NameId(wanted)) = subject.and_then(|subject| subject.identifier.as_ref()) else { return Ok(None) };
+    let Some(wanted) = subject.and_then(RequestedSubject::name_id) else { return Ok(None) };
     let matches = issued.is_some_and(|issued| {
         let format = wanted.format == issued.format || wanted.format == name_id::UNSPECIFIED;
         let qualifier = wanted.name_qualifier.is_none() || wanted.name_qualifier == issued.name_qualifier;

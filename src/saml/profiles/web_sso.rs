@@ -8,7 +8,7 @@ use crate::model::session::{NameId, NameIdPlan};
 use crate::model::sp::AttributeConsumingService;
 use crate::model::time::{Span, Timestamp};
 use crate::saml::bindings::Verified;
-use crate::saml::messages::authn_request::AuthnRequest;
+use crate::saml::messages::authn_request::{AuthnRequest, RequestedSubject};
 use crate::saml::profiles::authn_context::{ContextNeed, ContextTable, decide_context};
 use crate::saml::profiles::denial::Denial;
 use crate::saml::profiles::destination::{self, AcsUrl, Chosen, Wish};
@@ -120,7 +120,8 @@ impl Accepted {
     /// `InvalidNameIDPolicy`, to be passed to `deny`.
     pub fn decide_name_id(&mut self, sp: &SpView) -> Result<NameIdPlan, Box<Denial>> {
         let policy = self.request.as_ref().and_then(|request| request.name_id_policy.as_ref());
-        let (plan, check) = decide_name_id(policy, sp)?;
+        let subject = self.request.as_ref().and_then(|request| request.subject.as_ref()).and_then(RequestedSubject::name_id);
+        let (plan, check) = decide_name_id(policy, subject, sp)?;
         self.trace.push(check);
         Ok(plan)
     }

@@ -49,11 +49,14 @@ impl Traces for Sql {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         self.bounded(async {
             let mut tx = self.begin().await?;
-            let old = sqlx::query("DELETE FROM traces WHERE at < $1").bind(before.as_millis()).execute(&mut *tx).await?;
+            let old = sqlx::query("DELETE FROM traces WHERE reference IN (SELECT reference FROM traces WHERE at < $1 LIMIT 5000)")
+                .bind(before.as_millis())
+                .execute(&mut *tx)
+                .await?;
             // SQLite wants a LIMIT before OFFSET.
             let beyond = sqlx::query(
                 "DELETE FROM traces WHERE reference IN
-                 (SELECT reference FROM traces ORDER BY at DESC, reference LIMIT 9223372036854775807 OFFSET $1)",
+                 (SELECT reference FROM traces ORDER BY at DESC, reference LIMIT 5000 OFFSET $1)",
             )
             .bind(most)
             .execute(&mut *tx)

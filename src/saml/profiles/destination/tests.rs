@@ -11,13 +11,18 @@ fn strict() -> SamlSettings {
     SamlSettings::default()
 }
 
-/// What came out, in a form that can be compared: an address; `instead` of one; or the rule that said no.
+/// What came out, in a form that can be compared: an address; `instead` of one, or `denied`, at the default one; or the rule
+/// that said no.
 fn outcome(chosen: &Chosen) -> String {
     match chosen {
         Chosen::Here(acs, _) => acs.as_str().to_owned(),
         Chosen::Instead(acs, denial) => {
-            assert_eq!(denial.second, Some(status::UNSUPPORTED_BINDING));
-            format!("instead {}", acs.as_str())
+            assert_eq!(denial.code, status::REQUESTER);
+            match (denial.second, denial.check.id.as_ref()) {
+                (Some(status::UNSUPPORTED_BINDING), "acs.binding") => format!("instead {}", acs.as_str()),
+                (Some(status::REQUEST_DENIED), "acs.registered") => format!("denied {}", acs.as_str()),
+                other => panic!("not a denial of ours: {other:?}"),
+            }
         }
         Chosen::Nowhere(check) => check.id.to_string(),
     }
@@ -78,14 +83,28 @@ fn an_index_chooses_its_endpoint() {
 
     assert_eq!(choose_in(&sp, by_index(1, None)), "https://sp.example.org/saml/acs2");
     assert_eq!(choose_in(&sp, by_index(1, Some(POST))), "https://sp.example.org/saml/acs2");
-    assert_eq!(choose_in(&sp, by_index(9, None)), "acs.registered");
 }
 
 #[test]
-fn a_url_and_an_index_exclude_each_other() {
-    let wish = Wish { url: Some(ACS), index: Some(0), binding: None };
+fn an_index_that_is_not_on_file_is_told_to_the_default_address() {
+    let mut sp = metadata();
+    assert_eq!(choose_in(&sp, by_index(9, None)), format!("denied {ACS}"));
+    assert_eq!(choose_in(&sp, by_index(9, Some(ARTIFACT))), format!("denied {ACS}"));
 
-    assert_eq!(choose_in(&metadata(), wish), "acs.registered");
+    sp.acs.drain(..2);
+    assert_eq!(choose_in(&sp, by_index(9, None)), "acs.registered", "there is no address to tell");
+}
+
+#[test]
+fn a_url_and_an_index_exclude_each_other_and_the_default_address_is_told() {
+    let both = |url| Wish { url: Some(url), index: Some(0), binding: None };
+    let mut sp = metadata();
+
+    assert_eq!(choose_in(&sp, both(ACS)), format!("denied {ACS}"));
+    assert_eq!(choose_in(&sp, both("https://sp.example.org/saml/acs2")), format!("denied {ACS}"));
+    assert_eq!(choose_in(&sp, both("https://evil.example/acs")), "acs.registered", "a strange address gets a page all the same");
+    sp.acs.drain(..2);
+    assert_eq!(choose_in(&sp, both("https://sp.example.org/saml/artifact")), "acs.registered", "there is no address to tell");
 }
 
 #[test]
@@ -139,7 +158,7 @@ fn unusable_endpoints_are_as_if_they_were_not_there() {
     ] {
         sp.acs[0] = AcsEndpoint { unusable: Some(unusable), ..acs(Binding::HttpPost, location, 0) };
         assert_eq!(choose_in(&sp, by_url(location, None)), "acs.registered", "{location}");
-        assert_eq!(choose_in(&sp, by_index(0, None)), "acs.registered", "{location}");
+        assert_eq!(choose_in(&sp, by_index(0, None)), "denied https://sp.example.org/saml/acs2", "{location}");
         assert_eq!(choose_in(&sp, Wish::default()), "https://sp.example.org/saml/acs2", "{location}");
     }
 }
@@ -204,9 +223,13 @@ proptest! {
                 if let Some(url) = &url {
                     prop_assert_eq!(acs.as_str(), url.as_str());
                 }
+                prop_assert!(url.is_none() || index.is_none());
                 Some(acs)
             }
-            Chosen::Instead(acs, _) => Some(acs),
+            Chosen::Instead(acs, _) => {
+                prop_assert!(url.is_none_or(|url| sp.acs.iter().any(|endpoint| endpoint.location == url)));
+                Some(acs)
+            }
             Chosen::Nowhere(_) => None,
         };
         if let Some(acs) = acs {

@@ -17,11 +17,11 @@ fn with_formats(formats: &[&str]) -> SpMetadata {
 }
 
 fn format(policy: Option<&NameIdPolicy>, sp: &SpView) -> String {
-    decide_name_id(policy, sp).unwrap().0.format
+    decide_name_id(policy, None, sp).unwrap().0.format
 }
 
 fn refused_by(policy: &NameIdPolicy, sp: &SpView) -> String {
-    let denial = decide_name_id(Some(policy), sp).unwrap_err();
+    let denial = decide_name_id(Some(policy), None, sp).unwrap_err();
     assert_eq!((denial.code, denial.second), (status::REQUESTER, Some(status::INVALID_NAME_ID_POLICY)));
     denial.check.id.to_string()
 }
@@ -57,6 +57,29 @@ fn unspecified_leaves_the_choice_to_settings_and_metadata() {
 }
 
 #[test]
+fn where_the_policy_leaves_it_open_the_subject_gives_the_format() {
+    let format_for = |subject: &str, policy: Option<&NameIdPolicy>, sp: &SpView| {
+        let subject = NameId { value: "ada".to_owned(), format: subject.to_owned(), name_qualifier: None, sp_name_qualifier: None };
+        decide_name_id(policy, Some(&subject), sp).unwrap().0.format
+    };
+    let transient = with_setting(metadata(), "transient");
+
+    for open in [None, Some(NameIdPolicy::default()), Some(asks(name_id::UNSPECIFIED))] {
+        assert_eq!(format_for(name_id::EMAIL, open.as_ref(), &transient), name_id::EMAIL, "{open:?}");
+        assert_eq!(format_for("urn:mine", open.as_ref(), &with_setting(metadata(), "urn:mine")), "urn:mine", "{open:?}");
+        // What is unspecified or cannot be given decides nothing.
+        for other in [name_id::UNSPECIFIED, name_id::ENTITY, "urn:mine"] {
+            assert_eq!(format_for(other, open.as_ref(), &transient), name_id::TRANSIENT, "{other} {open:?}");
+        }
+    }
+    assert_eq!(format_for(name_id::EMAIL, Some(&asks(name_id::PERSISTENT)), &transient), name_id::PERSISTENT);
+    assert_eq!(
+        format_for(name_id::EMAIL, Some(&asks(name_id::ENCRYPTED)), &view(encrypting_metadata().0, SamlSettings::default())),
+        name_id::EMAIL
+    );
+}
+
+#[test]
 fn formats_that_are_not_given_are_refused() {
     for other in [name_id::ENTITY, "urn:oasis:names:tc:SAML:2.0:nameid-format:kerberos", "urn:mine", "persistent"] {
         assert_eq!(refused_by(&asks(other), &sp()), "nameid.policy", "{other}");
@@ -70,7 +93,7 @@ fn the_encrypted_format_needs_a_key_to_encrypt_for() {
     let policy = asks(name_id::ENCRYPTED);
     assert_eq!(refused_by(&policy, &sp()), "encrypt.possible");
 
-    let (plan, _) = decide_name_id(Some(&policy), &view(encrypting_metadata().0, SamlSettings::default())).unwrap();
+    let (plan, _) = decide_name_id(Some(&policy), None, &view(encrypting_metadata().0, SamlSettings::default())).unwrap();
     assert!(plan.encrypt);
     assert_eq!(plan.format, name_id::PERSISTENT);
 }
@@ -78,19 +101,19 @@ fn the_encrypted_format_needs_a_key_to_encrypt_for() {
 #[test]
 fn a_qualifier_names_the_requester_or_nothing() {
     let mut policy = asks(name_id::EMAIL);
-    assert_eq!(decide_name_id(Some(&policy), &sp()).unwrap().0.sp_name_qualifier, None);
+    assert_eq!(decide_name_id(Some(&policy), None, &sp()).unwrap().0.sp_name_qualifier, None);
 
     policy.sp_name_qualifier = Some(SP.to_owned());
-    assert_eq!(decide_name_id(Some(&policy), &sp()).unwrap().0.sp_name_qualifier.as_deref(), Some(SP));
+    assert_eq!(decide_name_id(Some(&policy), None, &sp()).unwrap().0.sp_name_qualifier.as_deref(), Some(SP));
     policy.sp_name_qualifier = Some("https://other.example.org".to_owned());
     assert_eq!(refused_by(&policy, &sp()), "nameid.spqualifier");
 
-    assert_eq!(decide_name_id(None, &sp()).unwrap().0.sp_name_qualifier.as_deref(), Some(SP));
+    assert_eq!(decide_name_id(None, None, &sp()).unwrap().0.sp_name_qualifier.as_deref(), Some(SP));
 }
 
 #[test]
 fn nothing_new_is_made_for_a_request_that_forbids_it() {
-    let create = |policy: Option<NameIdPolicy>| decide_name_id(policy.as_ref(), &sp()).unwrap().0.allow_create;
+    let create = |policy: Option<NameIdPolicy>| decide_name_id(policy.as_ref(), None, &sp()).unwrap().0.allow_create;
 
     assert!(create(None));
     assert!(create(Some(NameIdPolicy::default())));

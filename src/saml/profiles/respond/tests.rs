@@ -256,6 +256,50 @@ fn the_algorithm_is_the_setting_else_what_the_sp_declares_else_rsa_sha256() {
     verified_by_xmlsec1("ecdsa", &response.xml, "Assertion", idp_ec_key());
 }
 
+// clause: IIP-MD10
+#[test]
+fn declared_algorithms_bind_and_what_cannot_be_met_is_said() {
+    let (rsa256, rsa384, rsa512) = (SignatureAlgorithm::RsaSha256, SignatureAlgorithm::RsaSha384, SignatureAlgorithm::RsaSha512);
+    for (methods, digests, wanted, met) in [
+        (&[][..], &[][..], &[rsa256][..], true),
+        // Digests alone choose among the RSA algorithms, in our order.
+        (&[], &[alg::SHA1, alg::SHA512, alg::SHA384], &[rsa384, rsa512, rsa256], true),
+        (&[], &[alg::SHA512, alg::SHA256], &[rsa256, rsa512], true),
+        (&[], &[alg::SHA512], &[rsa512, rsa256], true),
+        // Both must allow an algorithm.
+        (&[alg::RSA_SHA256, alg::RSA_SHA512], &[alg::SHA512], &[rsa512, rsa256], true),
+        (&[alg::RSA_SHA512, alg::ECDSA_SHA256], &[], &[rsa512, SignatureAlgorithm::EcdsaSha256, rsa256], true),
+        (&[alg::RSA_SHA512], &[alg::SHA256], &[rsa256], false),
+        (&[alg::RSA_SHA1], &[], &[rsa256], false),
+        (&[], &[alg::SHA1], &[rsa256], false),
+        (&["urn:unknown"], &["urn:unknown"], &[rsa256], false),
+    ] {
+        let owned = |uris: &[&str]| uris.iter().map(|uri| (*uri).to_owned()).collect();
+        let declaring = SpMetadata { signing_methods: owned(methods), digest_methods: owned(digests), ..metadata() };
+        let sp = view(declaring.clone(), SamlSettings::default());
+        assert_eq!(sp.algorithms(), wanted, "{methods:?} {digests:?}");
+        let check = sp.check_signing(wanted[0]);
+        assert_eq!(check.outcome == Outcome::Passed, met, "{methods:?} {digests:?}: {check:?}");
+        assert_eq!(check.id, "sign.possible");
+
+        // Who set an algorithm knows better than the metadata.
+        let setting = SamlSettings { signature_algorithm: Some(alg::RSA_SHA256.to_owned()), ..SamlSettings::default() };
+        let sp = view(declaring, setting);
+        assert_eq!(sp.algorithms(), [rsa256]);
+        assert_eq!(sp.check_signing(rsa256).outcome, Outcome::Passed);
+    }
+
+    // A declared algorithm without a key of ours is not met either.
+    let declaring = SpMetadata { digest_methods: vec![alg::SHA512.to_owned()], ..metadata() };
+    let sp = view(declaring, SamlSettings::default());
+    let warned = |check: &&Check| check.id == "sign.possible" && check.outcome == Outcome::Warned;
+    let response = answer(&sp);
+    let check = response.trace.checks.iter().find(warned).unwrap();
+    assert!(check.detail.contains("the app declares only algorithms that we do not sign with"), "{check:?}");
+    assert_eq!((check.seen.as_deref(), check.remedy.is_some()), (Some(alg::SHA512), true));
+    assert!(answer(&self::sp()).trace.checks.iter().find(warned).is_none());
+}
+
 #[test]
 fn an_algorithm_without_a_key_is_our_fault_and_said() {
     let setting = SamlSettings { signature_algorithm: Some(alg::RSA_SHA512.to_owned()), ..SamlSettings::default() };
@@ -345,6 +389,54 @@ fn a_name_id_alone_may_be_encrypted() {
     verified_by_xmlsec1("encrypted-id", &response.xml, "Response", idp_key());
     if let Some(opened) = opened_by_xmlsec1("encrypted-id", &response.xml, &private) {
         assert!(opened.contains("k5v2"));
+    }
+}
+
+#[test]
+fn an_encrypted_name_id_is_one_inside_of_an_encrypted_assertion_too() {
+    let (metadata, private) = encrypting_metadata();
+    let keys = idp_keys();
+    let (name_id, attributes) = (persistent(), attributes());
+    let idp = Idp { entity_id: IDP, keys: &keys };
+    // By the setting, whoever begins; by the request, whatever the setting.
+    for (by_setting, by_request, begun_here, encrypt) in [
+        (true, false, false, Encrypt::WhenPossible),
+        (true, false, true, Encrypt::Always),
+        (false, true, false, Encrypt::WhenPossible),
+        (false, false, false, Encrypt::WhenPossible),
+    ] {
+        let sp = view(metadata.clone(), SamlSettings { encrypt_name_id: by_setting, ..settings(Sign::Both, encrypt) });
+        let children = if by_request { format!("<samlp:NameIDPolicy Format='{}'/>", name_id::ENCRYPTED) } else { String::new() };
+        let mut accepted = if begun_here {
+            accept_unsolicited(&sp, None, Trace::default()).unwrap()
+        } else {
+            let received = post::read_document::<AuthnRequest>(request("", &children).as_bytes(), None).unwrap();
+            accept(verify(received, sp.verification_keys(), &sp.verify_policy()).ok().unwrap(), &sp, &endpoint(), now()).unwrap()
+        };
+        let plan = accepted.decide_name_id(&sp).unwrap();
+        assert_eq!((plan.encrypt, plan.format.as_str()), (by_request, name_id::PERSISTENT));
+        let facts = AssertionFacts { encrypt_name_id: plan.encrypt, ..facts(Some(&name_id), &attributes) };
+        let response = respond(accepted, &facts, &sp, &idp, now(), &mut Random::system()).unwrap();
+
+        assert_eq!(complaints(&response, &sp, (!begun_here).then_some("_r1")), Vec::<String>::new());
+        let plain = response.plain.clone().unwrap();
+        let subject = tree(&plain).child(ns::SAML, "Subject").unwrap().clone();
+        let twice = by_setting || by_request;
+        assert_eq!((subject.child(ns::SAML, "EncryptedID").is_some(), subject.child(ns::SAML, "NameID").is_some()), (twice, !twice));
+        assert_eq!(String::from_utf8_lossy(&plain).contains("k5v2"), !twice);
+        let name = format!("encrypted-twice-{by_setting}-{by_request}-{begun_here}");
+        valid_by_schema(&name, &response.xml);
+        valid_by_schema(&name, &plain);
+        verified_by_xmlsec1(&name, &plain, "Assertion", idp_key());
+        verified_by_xmlsec1(&name, &response.xml, "Response", idp_key());
+        // Once for the assertion, once for what is inside.
+        let Some(opened) = opened_by_xmlsec1(&name, &response.xml, &private) else { continue };
+        let inside =
+            tree(opened.as_bytes()).child(ns::SAML, "EncryptedAssertion").and_then(|e| e.child(ns::SAML, "Assertion")).map(serialize);
+        assert_eq!(inside.as_deref().map(str::as_bytes), Some(plain.as_slice()));
+        if twice {
+            assert!(opened_by_xmlsec1(&name, opened.as_bytes(), &private).unwrap().contains("k5v2"));
+        }
     }
 }
 

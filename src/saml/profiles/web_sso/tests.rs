@@ -145,9 +145,12 @@ fn an_address_that_is_not_registered_is_never_answered_signed_or_not() {
 // clause: IIP-IDP05
 #[test]
 fn what_has_a_trusted_place_to_go_is_answered_by_a_status() {
+    let both = format!("AssertionConsumerServiceURL='{ACS}' AssertionConsumerServiceIndex='1'");
     let confirmation = "<saml:Subject><saml:SubjectConfirmation Method='urn:oasis:names:tc:SAML:2.0:cm:holder-of-key'/></saml:Subject>";
     for (attributes, children, second) in [
         ("AssertionConsumerServiceIndex='2'", "", status::UNSUPPORTED_BINDING),
+        ("AssertionConsumerServiceIndex='77'", "", status::REQUEST_DENIED),
+        (&both, "", status::REQUEST_DENIED),
         ("", "<saml:Subject><saml:EncryptedID/></saml:Subject>", status::REQUEST_UNSUPPORTED),
         ("", confirmation, status::REQUEST_UNSUPPORTED),
         (
@@ -177,6 +180,22 @@ fn what_depends_on_the_person_is_decided_later_and_answered_by_a_status() {
 
     let mut accepted = judge("", "<saml:Subject><saml:NameID>ada</saml:NameID></saml:Subject>").unwrap();
     assert_eq!(accepted.check_subject(None).unwrap_err().second, Some(status::UNKNOWN_PRINCIPAL));
+}
+
+#[test]
+fn a_subject_that_is_named_by_another_format_than_the_default_can_be_matched() {
+    let subject = format!("<saml:Subject><saml:NameID Format='{}'>ada@example.com</saml:NameID></saml:Subject>", name_id::EMAIL);
+    let mut accepted = judge("", &subject).unwrap();
+
+    let plan = accepted.decide_name_id(&sp()).unwrap();
+    let issued = |value: &str| NameId {
+        value: value.to_owned(),
+        format: plan.format.clone(),
+        name_qualifier: None,
+        sp_name_qualifier: plan.sp_name_qualifier.clone(),
+    };
+    accepted.check_subject(Some(&issued("ada@example.com"))).unwrap();
+    assert_eq!(accepted.check_subject(Some(&issued("bob@example.com"))).unwrap_err().second, Some(status::UNKNOWN_PRINCIPAL));
 }
 
 #[test]
