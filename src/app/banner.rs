@@ -30,9 +30,10 @@ impl Banner {
         Self { lines, notices: config.notices.clone(), title: format!("Linkspan {}", env!("CARGO_PKG_VERSION")) }
     }
 
-    /// Adds the demo's apps and people.
+    /// Adds the demo's apps and people, and how commands reach it: its data lies in a directory of its own.
     #[cfg(feature = "demo")]
-    pub fn demo(&mut self, apps: &[(String, String)], password: &str) {
+    pub fn demo(&mut self, apps: &[(String, String)], password: &str, directory: &Path) {
+        self.lines.push(("Commands", format!("linkspan --directory {} session list", directory.display())));
         for (at, (name, url)) in apps.iter().enumerate() {
             self.lines.insert(at, (if at == 0 { "Demo apps" } else { "" }, format!("{name}  {url}")));
         }

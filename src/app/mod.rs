@@ -238,7 +238,7 @@ async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
     let mut banner = Banner::new(&config, &services);
     #[cfg(feature = "demo")]
     if let Some(demo) = &demo {
-        banner.demo(&demo.urls, demo.password);
+        banner.demo(&demo.urls, demo.password, &config.storage.directory);
     }
     banner.show(link.as_deref(), &config.storage.directory)?;
 
