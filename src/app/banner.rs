@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use crate::app::StartError;
+use crate::app::{SETUP_FILE, StartError};
 use crate::config::Config;
 use crate::flows::{Services, setup};
 
@@ -44,7 +44,7 @@ impl Banner {
     /// `setup-url`, which only the owner may read.
     pub fn show(self, setup_link: Option<&str>, directory: &Path) -> Result<(), StartError> {
         let minutes = setup::LINK_FOR.as_seconds() / 60;
-        let file = directory.join("setup-url");
+        let file = directory.join(SETUP_FILE);
         if io::stdout().is_terminal() {
             let mut block = format!("\n  {}\n\n", self.title);
             if let Some(link) = setup_link {

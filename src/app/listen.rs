@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle, Service as _};
@@ -50,6 +51,19 @@ fn in_use(address: &str, error: &io::Error, key: &str) -> StartError {
     StartError { cause, remedy: format!("stop what listens there, or choose another address with {key}"), exit: 1 }
 }
 
+/// Keys are readable by their owner only.
+fn refuse_open_key(key: &Path) -> Result<(), StartError> {
+    let mode = std::fs::metadata(key).map_or(0, |facts| facts.permissions().mode() & 0o777);
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(StartError {
+        cause: format!("the TLS key {} can be read by others (mode {mode:04o})", key.display()),
+        remedy: format!("chmod 600 {}", key.display()),
+        exit: 78,
+    })
+}
+
 /// Starts all listeners. Nothing is half-started: the first that fails ends the process.
 pub fn start(config: &Config, web: &Data<Web>) -> Result<Servers, StartError> {
     let mut servers = Servers { handles: Vec::new(), tasks: Vec::new() };
@@ -85,6 +99,7 @@ pub fn start(config: &Config, web: &Data<Web>) -> Result<Servers, StartError> {
     let public = match &config.tls {
         None => public.bind(address),
         Some(files) => {
+            refuse_open_key(&files.key)?;
             let acceptor = tls::acceptor(&files.certificate, &files.key).map_err(|error| StartError {
                 cause: error.to_string(),
                 remedy: "give PEM files in tls.certificate (with the chain) and tls.key".to_owned(),

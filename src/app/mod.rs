@@ -44,6 +44,9 @@ use crate::web::extract::csrf::Csrf;
 use crate::web::metrics::Metrics;
 use crate::web::pages::Renderer;
 
+/// Holds the set-up link where standard output is no terminal.
+const SETUP_FILE: &str = "setup-url";
+
 /// How `serve` was called.
 #[derive(Debug, Clone, Default)]
 pub struct ServeOptions {
@@ -220,6 +223,7 @@ async fn run(config: Config, options: ServeOptions) -> Result<(), StartError> {
         trusted_proxies: config.listen.trusted_proxies.clone(),
         secure,
         metrics: Metrics::new(),
+        setup_file: config.storage.directory.join(SETUP_FILE),
         request_timeout: Duration::from_millis(u64::try_from(config.listen.request_timeout.as_millis()).unwrap_or(10_000)),
         draining: AtomicBool::new(false),
     });

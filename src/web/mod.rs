@@ -15,6 +15,7 @@ pub mod saml;
 pub mod setup;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub struct Web {
     /// Whether the public URL is https.
     pub secure: bool,
     pub metrics: Metrics,
+    /// Where the set-up link was left; it goes when the link was used.
+    pub setup_file: PathBuf,
     /// How long a body may take to arrive.
     pub request_timeout: Duration,
     /// Set while the server drains: readiness turns false.

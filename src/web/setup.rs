@@ -56,7 +56,11 @@ pub async fn submit(web: Data<Web>, request: HttpRequest, token: Path<String>, b
     };
     let outcome = setup::run(&web.services, &visitor, &token, given).await.map_err(|f| WebError::from_fault(&web, &f))?;
     let error = match outcome {
-        SetUp::Done { cookie } => return Ok(web.see_other("/apps").cookie(web.cookies.set_session(&cookie)).finish()),
+        SetUp::Done { cookie } => {
+            // The link in it is dead; a file that stays would only puzzle.
+            let _ = std::fs::remove_file(&web.setup_file);
+            return Ok(web.see_other("/apps").cookie(web.cookies.set_session(&cookie)).finish());
+        }
         SetUp::Dead => return dead(&web),
         SetUp::NameTaken => "setup.name_taken",
         SetUp::UsernameMissing => "setup.username_missing",
