@@ -3,13 +3,6 @@
 use crate::model::session::{AuthnEvent, AuthnMethod, Session};
 use crate::model::time::Timestamp;
 
-/// Class names of SAML Authentication Context 3.4 that our methods honestly reach; also the `acr` values of OpenID Connect.
-pub mod class {
-    pub const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
-    pub const PASSWORD_PROTECTED_TRANSPORT: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
-    pub const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
-}
-
 /// What an exchange asks of the person's sign-in.
 #[derive(Debug, Clone, Default)]
 pub struct Need {
@@ -23,7 +16,7 @@ pub struct Need {
 #[derive(Debug, Clone)]
 pub struct Satisfied {
     event: AuthnEvent,
-    class: String,
+    class: &'static str,
 }
 
 impl Satisfied {
@@ -33,8 +26,8 @@ impl Satisfied {
     }
 
     /// The class to state.
-    pub fn class(&self) -> &str {
-        &self.class
+    pub fn class(&self) -> &'static str {
+        self.class
     }
 }
 
@@ -53,11 +46,7 @@ pub fn decide(live: Option<&Session>, need: &Need) -> Decision {
         if need.fresh_since.is_some_and(|since| event.at < since) {
             continue;
         }
-        let honest = honest_classes(event.method, event.protected_transport);
-        let class = match &need.classes {
-            None => honest.first().map(|class| (*class).to_owned()),
-            Some(wanted) => wanted.iter().find(|wanted| honest.contains(&wanted.as_str())).cloned(),
-        };
+        let class = event.class_for(need.classes.as_deref());
         if let Some(class) = class {
             return Decision::Satisfied(Satisfied { event: event.clone(), class });
         }
@@ -65,20 +54,9 @@ pub fn decide(live: Option<&Session>, need: &Need) -> Decision {
     Decision::SignIn
 }
 
-/// What may honestly be said of a proof, the strongest class first.
-///
-/// A password that came over TLS, or never left the machine, is PasswordProtectedTransport and not Password, which by its
-/// definition goes over an unprotected channel. Everything may be called unspecified.
-pub fn honest_classes(method: AuthnMethod, protected_transport: bool) -> &'static [&'static str] {
-    match (method, protected_transport) {
-        (AuthnMethod::Password, true) => &[class::PASSWORD_PROTECTED_TRANSPORT, class::UNSPECIFIED],
-        (AuthnMethod::Password, false) => &[class::PASSWORD, class::UNSPECIFIED],
-    }
-}
-
 /// What a sign-in here could reach.
 pub fn reachable_classes(protected_transport: bool) -> &'static [&'static str] {
-    honest_classes(AuthnMethod::Password, protected_transport)
+    AuthnMethod::Password.honest_classes(protected_transport)
 }
 
 #[cfg(test)]
@@ -86,6 +64,7 @@ mod tests {
     use super::*;
     use crate::model::id::{SessionId, UserId};
     use crate::model::secret::Digest;
+    use crate::model::session::class;
     use crate::model::time::Span;
 
     const SIGNED_IN: Timestamp = Timestamp::from_seconds(1_800_000_000);

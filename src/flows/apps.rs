@@ -76,6 +76,10 @@ fn unknown(id: &str) -> Reply {
     Reply::failed(404, format!("there is no app {id}"), "linkspan app list  shows them")
 }
 
+fn raced(id: &AppId) -> Reply {
+    Reply::failed(409, format!("the app {id} is being changed by somebody else"), "try again")
+}
+
 /// Finds by app ID or entity ID.
 pub fn find(services: &Services, id: &str) -> Option<Arc<RegisteredSp>> {
     let by_id = AppId::parse(id).ok().and_then(|id| services.registry.by_id(&id));
@@ -256,7 +260,7 @@ async fn store(
         return Ok(reply_with(services, &present.id, "unchanged", &[], &entity.findings));
     }
     if services.stores.apps.update(&app).await? != Updated::Updated {
-        return Ok(Reply::failed(409, format!("the app {} is being changed by somebody else", app.id), "try again"));
+        return Ok(raced(&app.id));
     }
     let id = app.id.clone();
     services.audit.record(now, Event::AppUpdated { app: id.to_string(), changes: changes.clone() }, context).await?;
@@ -429,7 +433,7 @@ pub async fn set(services: &Services, id: &str, given: Vec<(String, String)>, co
     }
     app.updated = now;
     if services.stores.apps.update(&app).await? != Updated::Updated {
-        return Ok(Reply::failed(409, format!("the app {} is being changed by somebody else", app.id), "try again"));
+        return Ok(raced(&app.id));
     }
     services.audit.record(now, Event::AppUpdated { app: app.id.to_string(), changes }, context).await?;
     taken_over(services).await?;

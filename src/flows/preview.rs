@@ -12,7 +12,7 @@ use crate::flows::issue::{self, Whom};
 use crate::flows::{Fault, Services, users};
 use crate::model::app::Sign;
 use crate::model::check::{Outcome, Trace};
-use crate::model::session::AuthnMethod;
+use crate::model::session::class;
 use crate::model::time::Timestamp;
 use crate::model::user::User;
 use crate::registry::name_id::Establish;
@@ -43,7 +43,7 @@ async fn make(services: &Services, sp: &Arc<RegisteredSp>, user: &User, now: Tim
             Ok(prepared) => prepared,
             Err(denial) => return Ok(Err(accepted.deny(*denial).refusal().trace.clone())),
         };
-    let honest = policy::honest_classes(AuthnMethod::Password, services.facts.protected_transport);
+    let honest = policy::reachable_classes(services.facts.protected_transport);
     let session_index = random::with_system(|random| random.xml_id());
     let facts = AssertionFacts {
         name_id: Some(&prepared.name_id),
@@ -51,7 +51,7 @@ async fn make(services: &Services, sp: &Arc<RegisteredSp>, user: &User, now: Tim
         attributes: &prepared.attributes,
         session_index: &session_index,
         authn_instant: now,
-        class: honest.first().copied().unwrap_or(policy::class::UNSPECIFIED),
+        class: honest.first().copied().unwrap_or(class::UNSPECIFIED),
         session_not_on_or_after: now + services.sessions.lifetime().absolute,
     };
     let keys = services.signing_keys();

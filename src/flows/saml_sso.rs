@@ -75,6 +75,19 @@ pub struct Outgoing {
     pub success: bool,
 }
 
+impl Outgoing {
+    fn new(sp: &RegisteredSp, made: OutgoingResponse) -> Self {
+        Self {
+            app: sp.app.name.clone(),
+            acs: made.acs.as_str().to_owned(),
+            saml_response: made.xml,
+            relay_state: made.relay_state,
+            // An error status carries no assertion.
+            success: made.assertion_id.is_some(),
+        }
+    }
+}
+
 /// The app that a waiting request is for, to show on the sign-in page.
 pub struct WaitingApp {
     pub name: String,
@@ -405,13 +418,7 @@ async fn issue_to(
     };
     record_success(services, visitor, sp, user, live, &prepared.name_id, &outgoing, unsolicited, now).await?;
     services.stores.health.commit().await?;
-    Ok(Outcome::Answer(Outgoing {
-        app: sp.app.name.clone(),
-        acs: outgoing.acs.as_str().to_owned(),
-        saml_response: outgoing.xml,
-        relay_state: outgoing.relay_state,
-        success: true,
-    }))
+    Ok(Outcome::Answer(Outgoing::new(sp, outgoing)))
 }
 
 #[expect(clippy::too_many_arguments, reason = "everything that is recorded, each of its own type")]
@@ -479,13 +486,7 @@ async fn deny(
     let keys = services.signing_keys();
     let outgoing = random::with_system(|random| respond_error(answer, &sp.view, &services.idp(&keys), now, random));
     services.stores.health.commit().await?;
-    Ok(Outcome::Answer(Outgoing {
-        app: sp.app.name.clone(),
-        acs: outgoing.acs.as_str().to_owned(),
-        saml_response: outgoing.xml,
-        relay_state: outgoing.relay_state,
-        success: false,
-    }))
+    Ok(Outcome::Answer(Outgoing::new(sp, outgoing)))
 }
 
 /// The app that a waiting request is for.

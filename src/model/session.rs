@@ -50,6 +50,38 @@ pub enum AuthnMethod {
     Password,
 }
 
+/// Class names of SAML Authentication Context 3.4 that our methods honestly reach; also the `acr` values of OpenID Connect.
+pub mod class {
+    pub const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
+    pub const PASSWORD_PROTECTED_TRANSPORT: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
+    pub const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
+}
+
+impl AuthnMethod {
+    /// What may honestly be said of such a proof, the strongest class first.
+    ///
+    /// A password that came over TLS, or never left the machine, is PasswordProtectedTransport and not Password, which by its
+    /// definition goes over an unprotected channel. Everything may be called unspecified.
+    pub fn honest_classes(self, protected_transport: bool) -> &'static [&'static str] {
+        match (self, protected_transport) {
+            (Self::Password, true) => &[class::PASSWORD_PROTECTED_TRANSPORT, class::UNSPECIFIED],
+            (Self::Password, false) => &[class::PASSWORD, class::UNSPECIFIED],
+        }
+    }
+}
+
+impl AuthnEvent {
+    /// The class to state of this proof to somebody who accepts `acceptable`, the preferred one first (`None`: any); `None`
+    /// where none of them would be honest.
+    pub fn class_for(&self, acceptable: Option<&[String]>) -> Option<&'static str> {
+        let honest = self.method.honest_classes(self.protected_transport);
+        match acceptable {
+            None => honest.first().copied(),
+            Some(wanted) => wanted.iter().find_map(|wanted| honest.iter().copied().find(|class| class == wanted)),
+        }
+    }
+}
+
 /// An app that the session reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -58,9 +58,9 @@ pub mod status {
 
 /// Authentication context classes that we know by name (Authentication Context 3.4).
 pub mod authn_context {
-    pub const PASSWORD: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password";
-    pub const PASSWORD_PROTECTED_TRANSPORT: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport";
-    pub const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified";
+    pub const PASSWORD: &str = crate::model::session::class::PASSWORD;
+    pub const PASSWORD_PROTECTED_TRANSPORT: &str = crate::model::session::class::PASSWORD_PROTECTED_TRANSPORT;
+    pub const UNSPECIFIED: &str = crate::model::session::class::UNSPECIFIED;
     pub const REFEDS_MFA: &str = "https://refeds.org/profile/mfa";
 }
 

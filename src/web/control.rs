@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json};
 
-use crate::flows::command::{Command, Reply};
+use crate::flows::command::Command;
 use crate::flows::dispatch;
 use crate::model::event::AuditContext;
 use crate::web::Web;
@@ -12,5 +12,5 @@ use crate::web::Web;
 pub async fn command(web: Data<Web>, command: Json<Command>) -> HttpResponse {
     let context = AuditContext { actor: Some("cli".to_owned()), ..AuditContext::default() };
     let reply = dispatch::run(&web.services, command.into_inner(), context).await.unwrap_or_else(|fault| dispatch::broken(&fault));
-    HttpResponse::Ok().json(Reply { ..reply })
+    HttpResponse::Ok().json(reply)
 }

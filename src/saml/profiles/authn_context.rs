@@ -1,7 +1,6 @@
 //! Authentication contexts: what is asked for, what can be reached, what may honestly be said (Core 3.3.2.2.1).
 
 use crate::model::check::Check;
-use crate::model::session::{AuthnEvent, AuthnMethod};
 use crate::saml::messages::authn_request::{Comparison, ContextReferences, RequestedAuthnContext};
 use crate::saml::names::{authn_context, status};
 use crate::saml::profiles::denial::Denial;
@@ -52,29 +51,9 @@ impl ContextNeed {
         Self { acceptable: None }
     }
 
-    /// The class to state of a sign-in that honestly has the classes of `honest`, the strongest first; `None` where it does
-    /// not satisfy the request.
-    pub fn satisfied_by<'h>(&self, honest: &[&'h str]) -> Option<&'h str> {
-        match &self.acceptable {
-            None => honest.first().copied(),
-            Some(acceptable) => acceptable.iter().find_map(|class| honest.iter().copied().find(|has| has == class)),
-        }
-    }
-
     /// The acceptable classes; `None` where the request does not care.
     pub fn acceptable(&self) -> Option<&[String]> {
         self.acceptable.as_deref()
-    }
-}
-
-/// What may honestly be said of a sign-in, the strongest class first.
-///
-/// A password that came over TLS, or never left the machine, is PasswordProtectedTransport and not Password, which by
-/// definition went over an unprotected channel. Everything may be called unspecified.
-pub fn honest_classes(event: &AuthnEvent) -> [&'static str; 2] {
-    match (event.method, event.protected_transport) {
-        (AuthnMethod::Password, true) => [authn_context::PASSWORD_PROTECTED_TRANSPORT, authn_context::UNSPECIFIED],
-        (AuthnMethod::Password, false) => [authn_context::PASSWORD, authn_context::UNSPECIFIED],
     }
 }
 

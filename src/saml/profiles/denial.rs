@@ -56,11 +56,6 @@ impl Denial {
         Self { class: RefusalClass::MissingInfo, ..Self::responder(Some(status::REQUEST_DENIED), check) }
     }
 
-    /// The person may not use the app, or did not want to.
-    pub fn request_denied(check: Check) -> Self {
-        Self { class: RefusalClass::NotAllowed, ..Self::responder(Some(status::REQUEST_DENIED), check) }
-    }
-
     /// Something of ours failed.
     pub fn our_fault(check: Check) -> Self {
         Self { class: RefusalClass::OurFault, ..Self::responder(None, check) }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::session::{AuthnEvent, AuthnMethod};
 use crate::model::time::Timestamp;
 use crate::saml::names::authn_context::{PASSWORD, PASSWORD_PROTECTED_TRANSPORT as PPT, REFEDS_MFA, UNSPECIFIED};
 
@@ -13,9 +14,9 @@ fn event(protected_transport: bool) -> AuthnEvent {
 
 /// The class that is stated of a password over TLS, or the status.
 fn stated(comparison: Comparison, classes: &[&str]) -> Result<&'static str, &'static str> {
-    let honest = honest_classes(&event(true));
-    match decide_context(&ContextTable::default(), Some(&asks(comparison, classes)), &honest) {
-        Ok((need, _)) => Ok(need.satisfied_by(&honest).unwrap()),
+    let honest = AuthnMethod::Password.honest_classes(true);
+    match decide_context(&ContextTable::default(), Some(&asks(comparison, classes)), honest) {
+        Ok((need, _)) => Ok(event(true).class_for(need.acceptable()).unwrap()),
         Err(denial) => Err(denial.second.unwrap()),
     }
 }
@@ -32,7 +33,7 @@ fn exact_means_one_of_the_classes_named() {
 #[test]
 fn a_password_over_tls_is_not_called_a_bare_password() {
     assert_eq!(stated(Comparison::Exact, &[PASSWORD]), Err(status::NO_AUTHN_CONTEXT));
-    assert_eq!(honest_classes(&event(false)), [PASSWORD, UNSPECIFIED]);
+    assert_eq!(AuthnMethod::Password.honest_classes(false), [PASSWORD, UNSPECIFIED]);
 }
 
 #[test]
@@ -74,15 +75,15 @@ fn declarations_are_not_known() {
 fn without_a_request_the_strongest_honest_class_is_stated() {
     let (need, _) = decide_context(&ContextTable::default(), None, &[]).unwrap();
 
-    assert_eq!(need.satisfied_by(&honest_classes(&event(true))), Some(PPT));
-    assert_eq!(need.satisfied_by(&honest_classes(&event(false))), Some(PASSWORD));
+    assert_eq!(event(true).class_for(need.acceptable()), Some(PPT));
+    assert_eq!(event(false).class_for(need.acceptable()), Some(PASSWORD));
 }
 
 #[test]
 fn a_session_may_fall_short_of_what_could_be_reached() {
     let (need, _) = decide_context(&ContextTable::default(), Some(&asks(Comparison::Minimum, &[PPT])), &[PPT]).unwrap();
 
-    assert_eq!(need.satisfied_by(&honest_classes(&event(false))), None);
+    assert_eq!(event(false).class_for(need.acceptable()), None);
 }
 
 #[test]
